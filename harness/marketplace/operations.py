@@ -1,0 +1,115 @@
+"""The operations of the marketplace: what a client can ask for, in names instead of ids.
+
+Scenarios, the sequential model, the properties and the subjects all speak of these. Entities (workspaces ``A``,
+leads ``L1``, purchases ``p``, top-ups ``t``, events ``evt``) are short names that a ``Start`` declares; the
+harness gives them ids. How an operation is carried out on a subject is said by that subject (``[calls]`` in its
+``subject.toml``), so that every scenario runs unchanged on every subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """``validate_and_lock_leads_for_purchase``: may this workspace buy these leads now? None stands for SQL NULL."""
+
+    workspace: str
+    leads: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Buy:
+    """The credit route of the API: validate the leads, create the purchase, complete it with credits."""
+
+    workspace: str
+    leads: tuple[str, ...]
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The Stripe route of the API: validate the leads and create the pending purchase that the webhook completes."""
+
+    workspace: str
+    leads: tuple[str, ...]
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteCredit:
+    """``complete_credit_lead_purchase`` for a pending purchase. The purchase may be unknown (not in the start)."""
+
+    purchase: str
+    workspace: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteStripe:
+    """``complete_stripe_lead_purchase``, called directly."""
+
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """One delivery of a Stripe webhook: the same ``event`` again is a replay.
+
+    ``kind`` is ``checkout.session.completed``, ``checkout.session.expired`` or ``charge.refunded``.
+    """
+
+    event: str
+    kind: str
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSold:
+    """``mark_leads_sold_bulk``. None stands for SQL NULL."""
+
+    leads: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """Completes the pending credit top-up (what its webhook does); the amount comes from the pending row."""
+
+    top_up: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Frees the reservations that have expired and cancels their pending purchases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Refunds a completed purchase (or one that needs a refund): the money goes back, the leads stay sold."""
+
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePrice:
+    """The seller changes the price of a lead: a writer that is no buyer. BEGIN, UPDATE, COMMIT."""
+
+    lead: str
+    price: Decimal
+
+
+Operation = (
+    Validate
+    | Buy
+    | Checkout
+    | CompleteCredit
+    | CompleteStripe
+    | Deliver
+    | MarkSold
+    | TopUp
+    | Sweep
+    | Refund
+    | UpdatePrice
+)
