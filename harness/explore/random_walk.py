@@ -1,0 +1,32 @@
+"""Each step goes to any enabled session with equal chance: the baseline that better samplers have to beat.
+
+It is not uniform over schedules: with sessions of unequal length, those where the short one waits are rare (``urw``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.explore.tape import tape
+from harness.words.schedule import Decision
+
+
+class RandomWalk:
+    """Uniform among the enabled sessions at each step. Never ends; run i depends on (seed, i) alone."""
+
+    name = "random"
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._run = -1
+
+    def begin(self) -> bool:
+        self._run += 1
+        self._read = tape(self.name, self.seed, self._run)
+        return True
+
+    def choose(self, enabled: tuple[int, ...], _current: int | None) -> int:
+        return enabled[int(self._read() * len(enabled))]
+
+    def end(self, decisions: Sequence[Decision]) -> None:
+        pass

@@ -1,0 +1,45 @@
+"""A recorded run again, decision for decision, or an error that says where it went another way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.explore.strategy import Diverged
+from harness.words.schedule import Decision
+
+
+class Exact:
+    """Follows ``decisions`` once. The enabled sets are compared too: the same choices from other sets are another run.
+
+    ``choose`` and ``end`` raise ``Diverged`` at the first difference: another enabled set, a run that goes on after the
+    recorded one was over, or one that is over too soon.
+    """
+
+    name = "replay"
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self.decisions = tuple(decisions)
+        self._begun = False
+        self._position = 0
+
+    def begin(self) -> bool:
+        if self._begun:
+            return False
+        self._begun = True
+        return True
+
+    def choose(self, enabled: tuple[int, ...], _current: int | None) -> int:
+        position = self._position
+        if position >= len(self.decisions):
+            raise Diverged(position, None, enabled)
+        recorded = self.decisions[position]
+        if enabled != recorded.enabled:
+            raise Diverged(position, recorded.chosen, enabled, recorded.enabled)
+        self._position = position + 1
+        return recorded.chosen
+
+    def end(self, decisions: Sequence[Decision]) -> None:
+        made = len(decisions)
+        if made < len(self.decisions):
+            recorded = self.decisions[made]
+            raise Diverged(made, recorded.chosen, (), recorded.enabled)
