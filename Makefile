@@ -1,0 +1,37 @@
+# A clean clone needs git, make and Python 3.11 or newer: every target makes .venv/ by itself first.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ARGS ?=
+# Nothing younger than this day is pinned, so that `make lock` gives the same answer tomorrow. It is said here and not
+# in pyproject.toml because there it would also rule out, at installation, every mirror that serves no upload times.
+AS_OF := 2026-11-20
+
+bin := .venv/bin
+
+.PHONY: help verify test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+verify: .venv/ready ## look for races in a subject, the reference unless told: make verify ARGS="--subject published"
+	@$(bin)/harness verify $(ARGS)
+
+test: .venv/ready ## run the tests on JOBS cores: make test ARGS="tests/engine -k shrink"
+	@$(bin)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+lint: .venv/ready ## ruff and mypy --strict
+	@$(bin)/ruff check -q .
+	@$(bin)/ruff format -q --check .
+	@$(bin)/mypy --no-error-summary
+
+lock: .venv/ready ## pin requirements.txt anew after a change of pyproject.toml: make lock ARGS=--upgrade
+	@PATH="$(CURDIR)/$(bin):$$PATH" uv pip compile pyproject.toml -q --all-extras --universal --python-version 3.11 \
+		--exclude-newer $(AS_OF) --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+		--custom-compile-command "make lock" $(ARGS) -o requirements.txt
+
+clean: ## remove .venv/ and every cache
+	@rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml requirements.txt .ci/venv
+	@.ci/venv
+	@touch $@
