@@ -1,0 +1,67 @@
+"""Real psycopg client programs under control: no threads, no event loop.
+
+psycopg performs every round trip by a generator that it hands to ``connection.wait()``. Here ``wait`` awaits an object
+of ours instead, so that ordinary ``async def`` code (cursors, ``async with connection.transaction()``) stops before
+each round trip and whoever drives the coroutine decides when it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import psycopg
+from psycopg import generators, pq, waiting
+from psycopg.abc import PQGen
+
+from harness.words.errors import CouldNotRun
+
+
+class RoundTrip:
+    """One round trip that waits to be started: psycopg's generator, not yet run.
+
+    The driver of the coroutine receives it from ``send``, runs ``generator`` against the socket and sends the result
+    back (or throws the error).
+    """
+
+    __slots__ = ("generator",)
+
+    def __init__(self, generator: PQGen[Any]) -> None:
+        self.generator = generator
+
+    def __await__(self) -> Generator[RoundTrip, Any, Any]:
+        return (yield self)
+
+
+class ControlledConnection(psycopg.AsyncConnection[Any]):
+    """An ``AsyncConnection`` whose coroutines yield :class:`RoundTrip` objects to whoever drives them."""
+
+    async def wait(self, gen: PQGen[Any], interval: float = 0.0, timeout: float | None = None) -> Any:
+        # psycopg's interval serves Ctrl-C and its timeout the pool: the stage has a watchdog for both.
+        del interval, timeout
+        return await RoundTrip(gen)
+
+
+def connect_controlled(dsn: str) -> ControlledConnection:
+    """A controlled connection in autocommit mode, made with an ordinary blocking connect.
+
+    Raises ``CouldNotRun`` when the server refuses.
+    """
+    try:
+        pgconn = waiting.wait_conn(generators.connect(dsn), timeout=30.0)
+    except psycopg.Error as error:
+        raise CouldNotRun(
+            "session-refused",
+            f"the server refused a client session: {str(error).strip()}",
+            remedy="check max_connections and the server's log",
+        ) from error
+    connection = ControlledConnection(pgconn)
+    connection._autocommit = True  # the public setter is a coroutine, and there is nobody to drive it yet
+    return connection
+
+
+def execute_plainly(pgconn: pq.abc.PGconn, statement: str) -> None:
+    """Run a statement on the connection outside any schedule; raises psycopg's error of its SQLSTATE."""
+    result = pgconn.exec_(statement.encode())
+    if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+        raise psycopg.errors.error_from_result(result)

@@ -1,0 +1,37 @@
+-- The scheduling point that instrumented functions call.
+--
+-- A session under control has a temporary sequence, named by its oid in the setting harness.turn: nextval is not undone
+-- by a rollback and works in read-only transactions. In every other session the setting is missing and a point costs
+-- half a microsecond.
+--
+-- The point announces itself with an INFO message, which always reaches the client and at once, and then takes and gives
+-- back the advisory lock of its turn. Most turns are free; the controller holds the one at which the session must stop,
+-- and to let it go on takes that of the next stop before it gives back this one.
+CREATE SCHEMA harness;
+GRANT USAGE ON SCHEMA harness TO PUBLIC;
+
+CREATE FUNCTION harness.gate(p_pid integer, p_turn bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  -- 'HA' in the uppermost bits keeps clear of the keys that applications use; pids have 22 bits, turns wrap after 2^24.
+  SELECT (18497::bigint << 48) + ((p_pid & 4194303)::bigint << 24) + (p_turn & 16777215)
+$$;
+
+CREATE FUNCTION harness.point(p_point integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  turn bigint := pg_catalog.nextval(pg_catalog.current_setting('harness.turn', true)::pg_catalog.oid::pg_catalog.regclass);
+  gate bigint;
+BEGIN
+  IF turn IS NULL THEN
+    RETURN true;
+  END IF;
+  RAISE INFO USING ERRCODE = 'HP001', MESSAGE = p_point::pg_catalog.text || ' ' || turn::pg_catalog.text;
+  gate := harness.gate(pg_catalog.pg_backend_pid(), turn);
+  -- IF with a simple expression, not PERFORM: a query would cost a trip through SPI.
+  IF pg_catalog.pg_advisory_lock(gate) IS NULL THEN
+  END IF;
+  RETURN pg_catalog.pg_advisory_unlock(gate);
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION harness.point(integer), harness.gate(integer, bigint) TO PUBLIC;

@@ -1,0 +1,165 @@
+"""One controlled session: a coroutine of client code on one backend, and its gate."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import pq
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready, Wait
+
+from harness.db.controlled import ControlledConnection, RoundTrip, execute_plainly
+from harness.words.errors import CouldNotRun
+from harness.words.stage import CLIENT_POINT, SessionState
+
+if TYPE_CHECKING:
+    from harness.db.stage import PostgresStage
+
+_POINT_SQLSTATE = b"HP001"
+_FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
+_FIELD_MESSAGE = pq.DiagnosticField.MESSAGE_PRIMARY
+_READY_R = Ready.R
+_READY_W = Ready.W
+_WAIT_W = Wait.W
+
+READY, RUNNING, BLOCKED, DONE = SessionState
+
+
+class ClientSession:
+    """A backend and the client program that runs on it. Reused from run to run; a run is one ``start``.
+
+    Its gate is an advisory lock per turn (gate.sql): ``turn`` is the one that it announced last, ``stop`` the one whose
+    lock the controller holds, so that the session comes to a halt there.
+    """
+
+    __slots__ = (
+        "_coroutine",
+        "_generator",
+        "_round_trip",
+        "at_gate",
+        "connection",
+        "error",
+        "fd",
+        "gate_base",
+        "pgconn",
+        "passed",
+        "pid",
+        "point",
+        "stage",
+        "state",
+        "stop",
+        "turn",
+        "wants_write",
+    )
+
+    def __init__(self, stage: PostgresStage, connection: ControlledConnection) -> None:
+        self.stage = stage
+        self.connection = connection
+        self.pgconn = connection.pgconn
+        self.pid: int = self.pgconn.backend_pid
+        self.fd: int = self.pgconn.socket
+        self.state = DONE
+        self.point = CLIENT_POINT
+        self.error = ""
+        self.at_gate = False
+        self.turn = 0
+        self.stop = 1
+        self.gate_base = 0
+        self.passed: list[int] = []
+        self.wants_write = False
+        self._coroutine: Coroutine[RoundTrip, Any, Any] | None = None
+        self._round_trip: PQGen[Any] | None = None
+        self._generator: Generator[Any, Any, Any] | None = None
+        self.pgconn.notice_handler = self._on_notice
+        execute_plainly(self.pgconn, "CREATE TEMP SEQUENCE harness_turn")
+        execute_plainly(
+            self.pgconn,
+            "SELECT pg_catalog.set_config('harness.turn', 'pg_temp.harness_turn'::pg_catalog.regclass::oid::text, false)",
+        )
+
+    def start(self, coroutine: Coroutine[RoundTrip, Any, Any]) -> None:
+        """Put a client program on this session: it runs until it is about to make its first round trip."""
+        self._coroutine = coroutine
+        self.error = ""
+        self.at_gate = False
+        self._resume(None)
+
+    def abandon(self) -> None:
+        """Forget the program of a run that was given up; the connection must be closed by the caller."""
+        if self._coroutine is not None:
+            self._coroutine.close()
+            self._coroutine = None
+        self._generator = None
+        self.state = DONE
+
+    def advance(self, steps: int) -> None:
+        """Take the next step: open the gate inside the function, or start the round trip on the client."""
+        self.state = RUNNING
+        self.passed.clear()
+        stop = self.turn + steps
+        if self.at_gate:
+            self.at_gate = False
+            self.stage.open_gate(self, stop)
+            return
+        if self.stop != stop:
+            self.stage.move_gate(self, stop)
+        self._generator = self._round_trip
+        self._feed(None)
+
+    def gate(self, turn: int) -> bytes:
+        """The key of the advisory lock of that turn, as libpq sends it (see harness.gate in gate.sql)."""
+        return b"%d" % (self.gate_base + (turn & 0xFFFFFF))
+
+    def on_readable(self) -> None:
+        self._feed(_READY_R)
+
+    def on_writable(self) -> None:
+        self._feed(_READY_W)
+
+    def _feed(self, ready: Ready | None) -> None:
+        generator = self._generator
+        assert generator is not None
+        try:
+            self.wants_write = bool(generator.send(ready) & _WAIT_W)
+        except StopIteration as stop:
+            self._generator = None
+            self._resume(stop.value)
+        except psycopg.Error as error:
+            self._generator = None
+            self.error = error.sqlstate or "08006"
+            self._resume(None, error)
+
+    def _resume(self, value: Any, error: BaseException | None = None) -> None:
+        """Give the program its answer; it goes on until the next round trip or its end."""
+        coroutine = self._coroutine
+        assert coroutine is not None
+        try:
+            trip = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration:
+            self._coroutine = None
+            self.state = DONE
+            return
+        self._round_trip = trip.generator
+        self.point = CLIENT_POINT
+        self.state = READY
+
+    def _on_notice(self, result: pq.abc.PGresult) -> None:
+        if result.error_field(_FIELD_SQLSTATE) != _POINT_SQLSTATE:
+            return
+        message = result.error_field(_FIELD_MESSAGE) or b""
+        point, _, turn = message.partition(b" ")
+        self.turn += 1
+        if int(turn) != self.turn:
+            raise CouldNotRun(
+                "turn-lost",
+                f"session {self.pid} announced turn {turn.decode()} of its gate",
+                expected=f"turn {self.turn}",
+                remedy="the program under test must not drop temporary objects or reset harness.turn (DISCARD, RESET ALL)",
+            )
+        self.point = int(point)
+        self.passed.append(self.point)
+        if self.turn == self.stop:
+            self.at_gate = True
+            self.state = READY

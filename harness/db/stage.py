@@ -1,0 +1,329 @@
+"""The stage on PostgreSQL: sessions at their gates, one controller, one thread, one selector.
+
+The controller is a superuser connection that speaks libpq directly. It opens gates, asks who blocks whom, cancels
+statements; nothing that it says is ever part of the program under test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from importlib import resources
+from select import select
+from time import perf_counter
+from typing import Any
+
+import psycopg
+from psycopg import generators, pq, waiting
+
+from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly
+from harness.db.session import ClientSession
+from harness.words.errors import CouldNotRun
+from harness.words.stage import CANCEL_POINT, FOREIGN, Actor, SessionState
+
+READY, RUNNING, BLOCKED, DONE = SessionState
+
+SPIN_S = 0.0002
+"""Waits up to this long are spent spinning: waking up from a sleep costs as much as most steps."""
+
+_yield = getattr(os, "sched_yield", lambda: None)
+
+Program = Callable[[ControlledConnection], Coroutine[RoundTrip, Any, Any]]
+"""A client program: an ``async def`` function of its connection."""
+
+_STATEMENTS = {
+    b"open_gate": b"SELECT pg_catalog.pg_advisory_lock($1), pg_catalog.pg_advisory_unlock($2)",
+    b"close_gate": b"SELECT pg_catalog.pg_advisory_lock($1)",
+    b"leave_gate": b"SELECT pg_catalog.pg_advisory_unlock($1)",
+    b"blockers": b"SELECT pid, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ')"
+    b" FROM pg_catalog.unnest($1::int[]) AS pid",
+    b"cancel": b"SELECT pg_catalog.pg_cancel_backend($1)",
+    b"terminate": b"SELECT pg_catalog.pg_terminate_backend($1, 10000)",
+    b"leave_all_gates": b"SELECT pg_catalog.pg_advisory_unlock_all()",
+    b"gate_base": b"SELECT harness.gate($1, 0)",
+    b"picture": b"SELECT a.pid, a.state, a.wait_event_type, a.wait_event, l.locktype, l.mode, l.granted,"
+    b" l.relation::regclass::text, l.transactionid::text, pg_catalog.left(a.query, 80)"
+    b" FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_locks l USING (pid)"
+    b" WHERE a.pid = ANY ($1::int[]) ORDER BY a.pid, l.granted, l.locktype, l.mode",
+}
+
+
+def install_gate(connection: psycopg.Connection[Any]) -> None:
+    """Create the schema ``harness`` and its point function. Raises psycopg's error when the schema is there already."""
+    text = resources.files("harness.db").joinpath("gate.sql").read_text(encoding="utf-8")
+    connection.execute(text.encode())
+
+
+class Canceller:
+    """A nemesis: its only step cancels the statement that its target is executing at that moment, if any."""
+
+    __slots__ = ("at_gate", "error", "passed", "point", "stage", "state", "target")
+
+    def __init__(self, stage: PostgresStage, target: int) -> None:
+        self.stage = stage
+        self.target = target
+        self.state = READY
+        self.point = CANCEL_POINT
+        self.error = ""
+        self.passed: list[int] = []
+        self.at_gate = False
+
+    def advance(self, steps: int) -> None:
+        del steps
+        self.state = DONE
+        self.stage.cancel(self.target)
+
+
+class PostgresStage:
+    """Up to as many sessions as were asked for on one database; see ``harness.words.stage.Stage``.
+
+    ``dsn`` must be a superuser's (gates and cancels are the controller's); ``prepare_session`` are statements that every
+    session runs once when it is connected (a role, an isolation level). ``pin_to`` is a core that the backends of all
+    sessions and the controller share with this process, or None.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        local: bool,
+        prepare_session: Sequence[str] = (),
+        pin: Callable[[int], None] | None = None,
+    ) -> None:
+        self._dsn = dsn
+        self._local = local
+        self._prepare_session = tuple(prepare_session)
+        self._pin = pin
+        self._controller = waiting.wait_conn(generators.connect(dsn), timeout=30.0)
+        self._pending = False
+        for name, text in _STATEMENTS.items():
+            result = self._controller.prepare(name, text)
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result)
+        timeout = self._controller.exec_(
+            b"SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
+        ).get_value(0, 0)
+        self.deadlock_timeout_s = int(timeout or b"1000") / 1000
+        if pin is not None:
+            pin(self._controller.backend_pid)
+        self._pool: list[ClientSession] = []
+        self._by_fd: dict[int, ClientSession] = {}
+        self._index_of_pid: dict[int, int] = {}
+        self.actors: list[Actor] = []
+
+    # -- the life of a run ------------------------------------------------------------------------------------
+
+    def set_scene(self, cast: Sequence[Program | int]) -> None:
+        """Put a program on a session for each member of the cast; an ``int`` is a canceller of that session."""
+        clients = 0
+        actors: list[Actor] = []
+        self._by_fd.clear()
+        self._index_of_pid.clear()
+        for index, member in enumerate(cast):
+            if isinstance(member, int):
+                actors.append(Canceller(self, member))
+                continue
+            session = self._session(clients)
+            clients += 1
+            actors.append(session)
+            self._by_fd[session.fd] = session
+            self._index_of_pid[session.pid] = index
+            session.start(member(session.connection))
+        self.actors = actors
+
+    def _session(self, number: int) -> ClientSession:
+        while len(self._pool) <= number:
+            self._pool.append(self._connect())
+        session = self._pool[number]
+        if session.connection.closed:
+            session = self._pool[number] = self._connect()
+        return session
+
+    def _connect(self) -> ClientSession:
+        connection = connect_controlled(self._dsn)
+        session = ClientSession(self, connection)
+        for statement in self._prepare_session:
+            execute_plainly(connection.pgconn, statement)
+        session.gate_base = int(self._ask(b"gate_base", (b"%d" % session.pid,)).get_value(0, 0) or b"")
+        self._ask(b"close_gate", (session.gate(session.stop),))
+        if self._pin is not None:
+            self._pin(session.pid)
+        return session
+
+    def drop_sessions(self) -> None:
+        """End every session: after a hang, and before another role or isolation level."""
+        self._drain()
+        for session in self._pool:
+            # Ended before its gate opens: an abandoned function must not go on to its commit.
+            self._ask(b"terminate", (b"%d" % session.pid,))
+            session.abandon()
+            session.pgconn.finish()
+        self._ask(b"leave_all_gates", ())
+        self._pool.clear()
+        self._by_fd.clear()
+        self._index_of_pid.clear()
+        self.actors = []
+
+    def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self.drop_sessions()
+        self._controller.finish()
+
+    def __enter__(self) -> PostgresStage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what the engine asks for -----------------------------------------------------------------------------
+
+    def pump(self, timeout_s: float) -> bool:
+        """Wait for the server, at most ``timeout_s`` seconds, and feed what arrived to its sessions."""
+        reads = []
+        writes = []
+        for session in self._by_fd.values():
+            state = session.state
+            if state is RUNNING or state is BLOCKED:
+                reads.append(session.fd)
+                if session.wants_write:
+                    writes.append(session.fd)
+        # Giving up the core lets the backends on it run until they sleep, and costs less than sleeping ourselves: on a
+        # shared core whatever a session had to say is there after one turn; elsewhere it arrives while we spin.
+        _yield()
+        readable, writable, _ = select(reads, writes, (), 0.0)
+        if not readable and not writable:
+            if timeout_s > SPIN_S:
+                readable, writable, _ = select(reads, writes, (), timeout_s)
+            else:
+                deadline = perf_counter() + (0.0 if self._pin is not None else timeout_s)
+                while not readable and not writable:
+                    _yield()
+                    readable, writable, _ = select(reads, writes, (), 0.0)
+                    if perf_counter() > deadline:
+                        break
+        changed = False
+        for fd in writable:
+            session = self._by_fd[fd]
+            session.on_writable()
+            changed |= session.state is READY or session.state is DONE
+        for fd in readable:
+            session = self._by_fd[fd]
+            session.on_readable()
+            changed |= session.state is READY or session.state is DONE
+        return changed
+
+    def open_gate(self, session: ClientSession, stop: int) -> None:
+        """Let a session at its gate go on to turn ``stop``: take the lock of that turn, give back the one it waits for.
+
+        The answer is taken later: the session's own announcement is what we wait for.
+        """
+        self._drain()
+        self._controller.send_query_prepared(b"open_gate", (session.gate(stop), session.gate(session.stop)))
+        session.stop = stop
+        self._pending = True
+
+    def move_gate(self, session: ClientSession, stop: int) -> None:
+        """The same for a session that is not at its gate; done when this returns."""
+        self._ask(b"open_gate", (session.gate(stop), session.gate(session.stop)))
+        session.stop = stop
+
+    def hold(self, session: int) -> None:
+        """Make a blocked session stop at its next point."""
+        actor = self.actors[session]
+        assert isinstance(actor, ClientSession)
+        if actor.stop != actor.turn + 1:
+            self.move_gate(actor, actor.turn + 1)
+
+    def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
+        """Who blocks whom, from ``pg_blocking_pids``; waiting for one's own gate is not being blocked."""
+        pids = [self.actors[index].pid for index in sessions]  # type: ignore[attr-defined]
+        result = self._ask(b"blockers", (b"{%s}" % b",".join(b"%d" % pid for pid in pids),))
+        controller = self._controller.backend_pid
+        picture: dict[int, tuple[int, ...]] = {}
+        for row in range(result.ntuples):
+            waiter = self._index_of_pid[int(result.get_value(row, 0) or b"0")]
+            pids_text = result.get_value(row, 1) or b""
+            picture[waiter] = tuple(
+                sorted(
+                    {
+                        self._index_of_pid.get(pid, FOREIGN)
+                        for pid in map(int, pids_text.split())
+                        if pid not in (controller, 0)
+                    }
+                )
+            )
+        return picture
+
+    def cancel(self, target: int) -> None:
+        """Cancel the statement of a session, at its gate or in a lock wait; one between statements has none."""
+        session = self.actors[target]
+        assert isinstance(session, ClientSession)
+        session.passed.clear()
+        gate = b""
+        if session.at_gate:
+            # A function can catch the cancel and go on to its next point: that gate must be closed before.
+            session.at_gate = False
+            gate = session.gate(session.stop)
+            session.stop = session.turn + 1
+            self._ask(b"close_gate", (session.gate(session.stop),))
+        elif session.state is not BLOCKED:
+            return
+        session.state = RUNNING
+        self._ask(b"cancel", (b"%d" % session.pid,))
+        # The server delivers the signal when it likes; until then the session would still look blocked.
+        deadline = time.monotonic() + 5.0
+        while session.state is RUNNING and time.monotonic() < deadline:
+            self.pump(0.005)
+        if gate:
+            self._ask(b"leave_gate", (gate,))
+
+    def freeze(self, session: int) -> bool:
+        """SIGSTOP the backend of a session that waits for a lock; False where backends are not our processes."""
+        if not self._local:
+            return False
+        os.kill(self.actors[session].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+        return True
+
+    def thaw(self, session: int) -> None:
+        os.kill(self.actors[session].pid, signal.SIGCONT)  # type: ignore[attr-defined]
+
+    def picture(self) -> str:
+        """Activities and locks of the sessions, one per line."""
+        pids = b",".join(b"%d" % pid for pid in self._index_of_pid)
+        result = self._ask(b"picture", (b"{%s}" % pids,))
+        lines = []
+        for row in range(result.ntuples):
+            cells = [(result.get_value(row, column) or b"-").decode() for column in range(result.nfields)]
+            cells[0] = f"session {self._index_of_pid.get(int(cells[0]), cells[0])}"
+            lines.append("  ".join(cells))
+        return "\n".join(lines)
+
+    # -- the controller's conversation ------------------------------------------------------------------------
+
+    def _ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
+        self._drain()
+        result = self._controller.exec_prepared(name, parameters)
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        return result
+
+    def _drain(self) -> None:
+        """Take the answer of the gate that was opened last: it is there, or about to be."""
+        if not self._pending:
+            return
+        self._pending = False
+        controller = self._controller
+        failed = None
+        while (result := controller.get_result()) is not None:
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                failed = result
+        if failed is not None:
+            raise CouldNotRun(
+                "controller-failed",
+                f"the controller could not open a gate: {psycopg.errors.error_from_result(failed)}",
+                remedy="see the server's log",
+            )
+

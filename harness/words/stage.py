@@ -1,0 +1,76 @@
+"""What the engine needs of a stage: the protocol between those who decide and those who speak to a server.
+
+``harness.db.stage`` implements it on PostgreSQL; the engine's own tests implement it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Protocol
+
+
+class SessionState(IntEnum):
+    """Where a session is. A run is settled when no session is RUNNING."""
+
+    READY = 0
+    """At a scheduling point: inside a function, or on the client before a round trip."""
+    RUNNING = 1
+    BLOCKED = 2
+    """The server confirmed that it waits for a lock of another session."""
+    DONE = 3
+
+
+FOREIGN = -1
+"""A blocker that is no session of the run (an autovacuum worker, somebody else's transaction)."""
+
+
+class Actor(Protocol):
+    """One session of a run."""
+
+    state: SessionState
+    point: int
+    """Where it is while READY: the id of the point inside a function, or ``CLIENT_POINT``, or ``CANCEL_POINT``."""
+    error: str
+    """SQLSTATE of the statement that failed last, else empty. The engine clears it."""
+
+    passed: list[int]
+    """The points that it announced since it last took a step: those that it passed, and the one where it stands now."""
+
+    at_gate: bool
+    """True while it stands at a point inside a function."""
+
+    def advance(self, steps: int) -> None:
+        """Let it take its next step and, while it arrives at points inside a function, up to ``steps`` in a row."""
+
+
+CLIENT_POINT = -1
+CANCEL_POINT = -2
+
+
+class Stage(Protocol):
+    """Sessions on a server, and the evidence that the server gives about them."""
+
+    actors: Sequence[Actor]
+    deadlock_timeout_s: float
+    """The server's setting, seconds."""
+
+    def pump(self, timeout_s: float) -> bool:
+        """Wait until something arrives from the server, at most so long, and let the sessions take it.
+
+        True when a session left RUNNING or BLOCKED.
+        """
+
+    def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
+        """For each session: who blocks it now, by the server's word. Empty for one that waits for no lock."""
+
+    def hold(self, session: int) -> None:
+        """A blocked session must stop at its next point when it is woken, however many steps it had been given."""
+
+    def freeze(self, session: int) -> bool:
+        """Stop the backend of a blocked session where it is; False when this stage cannot."""
+
+    def thaw(self, session: int) -> None: ...
+
+    def picture(self) -> str:
+        """The locks and activities of all sessions as text: evidence for a hang."""
