@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.explore.strategy import Diverged
+from harness.explore.strategy import FOREVER, Diverged
 from harness.words.schedule import Decision
 
 
@@ -57,7 +57,6 @@ class Exhaustive:
         self._prefix = b""
         self._recorded = ""
         self._length = 0
-        self._position = 0
 
     @property
     def complete(self) -> bool:
@@ -83,13 +82,10 @@ class Exhaustive:
             return False
         self._running = True
         self._length = len(self._prefix)
-        self._position = 0
         return True
 
-    def choose(self, enabled: tuple[int, ...], current: int | None) -> int:
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
         """The prefix, then the default. Raises ``Diverged`` when a session of the prefix is not enabled."""
-        position = self._position
-        self._position = position + 1
         if position < self._length:
             wanted = self._prefix[position]
             if wanted in enabled:
@@ -97,6 +93,13 @@ class Exhaustive:
             raise Diverged(position, wanted, enabled, self._recorded_at(position))
         # words.schedule.default_choice written out: a call would double the cost of a step.
         return current if current is not None and current in enabled else enabled[0]
+
+    def stretch(self, position: int, _enabled: tuple[int, ...], chosen: int) -> int:
+        prefix = self._prefix
+        for further in range(position, self._length):
+            if prefix[further] != chosen:
+                return further - position
+        return FOREVER
 
     def end(self, decisions: Sequence[Decision]) -> None:
         """Note the alternatives of the run. Raises ``Diverged`` when it was not the run that the prefix had shown."""

@@ -69,8 +69,11 @@ class Mixture:
             self._part = self._exhaustive
         return self._part.begin()
 
-    def choose(self, enabled: tuple[int, ...], current: int | None) -> int:
-        return self._part.choose(enabled, current)
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
+        return self._part.choose(position, enabled, current)
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        return self._part.stretch(position, enabled, chosen)
 
     def end(self, decisions: Sequence[Decision]) -> None:
         self._lengths.learn(decisions)

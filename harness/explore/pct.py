@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.explore.lengths import Lengths
-from harness.explore.tape import tape
+from harness.explore.strategy import FOREVER
+from harness.explore.tape import Tape
 from harness.words.schedule import Decision
 
 
@@ -37,22 +38,24 @@ class PCT:
 
     def begin(self) -> bool:
         self._run += 1
-        self._read = tape(self.name, self.seed, self._run)
+        tape = Tape(self.name, self.seed, self._run)
         steps = self.lengths.total
-        places = [self._read() for _ in range(self.depth - 1)]
+        places = [tape[level] for level in range(self.depth - 1)]
         self._changes = {int(place * steps) + 1: -level for level, place in enumerate(places, 1)} if steps else {}
+        self._tape = tape
         self._priorities: list[float] = []
-        self._position = 0
         return True
 
-    def choose(self, enabled: tuple[int, ...], current: int | None) -> int:
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
         priorities = self._priorities
         while enabled[-1] >= len(priorities):
-            priorities.append(self._read())
-        if self._position in self._changes and current is not None:
-            priorities[current] = self._changes[self._position]
-        self._position += 1
+            priorities.append(self._tape[self.depth - 1 + len(priorities)])
+        if position in self._changes and current is not None:
+            priorities[current] = self._changes[position]
         return max(enabled, key=priorities.__getitem__)
+
+    def stretch(self, position: int, _enabled: tuple[int, ...], _chosen: int) -> int:
+        return min((change - position for change in self._changes if change >= position), default=FOREVER)
 
     def end(self, decisions: Sequence[Decision]) -> None:
         self.lengths.learn(decisions)

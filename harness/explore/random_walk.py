@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.explore.tape import tape
+from harness.explore.strategy import FOREVER
+from harness.explore.tape import Tape
 from harness.words.schedule import Decision
 
 
@@ -22,11 +23,19 @@ class RandomWalk:
 
     def begin(self) -> bool:
         self._run += 1
-        self._read = tape(self.name, self.seed, self._run)
+        self._tape = Tape(self.name, self.seed, self._run)
         return True
 
-    def choose(self, enabled: tuple[int, ...], _current: int | None) -> int:
-        return enabled[int(self._read() * len(enabled))]
+    def choose(self, position: int, enabled: tuple[int, ...], _current: int | None) -> int:
+        return enabled[int(self._tape[position] * len(enabled))]
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        if len(enabled) == 1:
+            return FOREVER
+        steps = 0
+        while self.choose(position + steps, enabled, None) == chosen:
+            steps += 1
+        return steps
 
     def end(self, decisions: Sequence[Decision]) -> None:
         pass

@@ -20,7 +20,6 @@ class Exact:
     def __init__(self, decisions: Sequence[Decision]) -> None:
         self.decisions = tuple(decisions)
         self._begun = False
-        self._position = 0
 
     def begin(self) -> bool:
         if self._begun:
@@ -28,15 +27,19 @@ class Exact:
         self._begun = True
         return True
 
-    def choose(self, enabled: tuple[int, ...], _current: int | None) -> int:
-        position = self._position
+    def choose(self, position: int, enabled: tuple[int, ...], _current: int | None) -> int:
         if position >= len(self.decisions):
             raise Diverged(position, None, enabled)
         recorded = self.decisions[position]
         if enabled != recorded.enabled:
             raise Diverged(position, recorded.chosen, enabled, recorded.enabled)
-        self._position = position + 1
         return recorded.chosen
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        for steps, recorded in enumerate(self.decisions[position:]):
+            if recorded.chosen != chosen or recorded.enabled != enabled:
+                return steps
+        return len(self.decisions) - position
 
     def end(self, decisions: Sequence[Decision]) -> None:
         made = len(decisions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.explore.strategy import FOREVER
 from harness.words.schedule import Decision, Schedule
 
 
@@ -20,7 +21,6 @@ class Sparse:
         self.schedule = schedule
         self._switches = dict(schedule)
         self._begun = False
-        self._position = 0
 
     def begin(self) -> bool:
         if self._begun:
@@ -28,15 +28,16 @@ class Sparse:
         self._begun = True
         return True
 
-    def choose(self, enabled: tuple[int, ...], current: int | None) -> int:
-        position = self._position
-        self._position = position + 1
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
         if position in self._switches:
             wanted = self._switches[position]
             if wanted in enabled:
                 return wanted
         # words.schedule.default_choice written out: a call would double the cost of a step.
         return current if current is not None and current in enabled else enabled[0]
+
+    def stretch(self, position: int, _enabled: tuple[int, ...], _chosen: int) -> int:
+        return min((switch - position for switch in self._switches if switch >= position), default=FOREVER)
 
     def end(self, decisions: Sequence[Decision]) -> None:
         pass

@@ -1,7 +1,7 @@
-"""What a strategy is: three methods that see only who is runnable and who ran last.
+"""What a strategy is: a few methods that see only who is runnable and who ran last.
 
-A strategy proposes; the engine runs. One run is ``begin()``, then ``choose()`` once per step, then ``end()`` with what
-was made. The shape is that of the schedulers of AWS shuttle: one small file each, with its paper.
+A strategy proposes; the engine runs. One run is ``begin()``, then ``choose()`` for its steps, then ``end()`` with what
+was made; ``stretch()`` lets the engine take many steps at the price of one. The shape is that of the schedulers of AWS shuttle: one small file each, with its paper.
 """
 
 from __future__ import annotations
@@ -21,15 +21,26 @@ class Strategy(Protocol):
     def begin(self) -> bool:
         """Start a new run. False when there is nothing left to propose; then neither of the others is called."""
 
-    def choose(self, enabled: tuple[int, ...], current: int | None, /) -> int:
-        """The session that takes the next step.
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None, /) -> int:
+        """The session that takes step ``position`` (from 0).
 
-        ``enabled`` is ascending and never empty, ``current`` the session that ran last (None at first). Called once
-        for each step, also when only one session is enabled.
+        ``enabled`` is ascending and never empty, ``current`` the session that ran last (None at first). Called in
+        ascending order of position; the positions that it is not called for were part of a stretch.
+        """
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int, /) -> int:
+        """For how many steps from ``position`` on ``choose`` would go on with ``chosen`` if ``enabled`` stays as it is.
+
+        Called after ``choose`` for the step before ``position``. The engine may take fewer of these steps (the session
+        is done, or blocked) and then asks ``choose`` again, but never more; too small an answer only costs time.
         """
 
     def end(self, decisions: Sequence[Decision], /) -> None:
         """The run that was made, in order. Without it the run counts as not made."""
+
+
+FOREVER = 1 << 30
+"""A stretch that only the session itself ends."""
 
 
 class Diverged(HarnessError):

@@ -7,10 +7,18 @@ the server answered: the schedule is drawn whole up front, and the answers only 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
 
-def tape(sampler: str, seed: int, run: int) -> Callable[[], float]:
-    """Reads the next number of the tape, uniform in [0, 1)."""
-    return Random(f"{sampler}:{seed}:{run}").random
+class Tape:
+    """Numbers uniform in [0, 1), by their place on the tape (from 0)."""
+
+    def __init__(self, sampler: str, seed: int, run: int) -> None:
+        self._draw = Random(f"{sampler}:{seed}:{run}").random
+        self._numbers: list[float] = []
+
+    def __getitem__(self, place: int) -> float:
+        numbers = self._numbers
+        while place >= len(numbers):
+            numbers.append(self._draw())
+        return numbers[place]

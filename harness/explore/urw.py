@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.explore.lengths import Lengths
-from harness.explore.tape import tape
+from harness.explore.strategy import FOREVER
+from harness.explore.tape import Tape
 from harness.words.schedule import Decision
 
 
@@ -31,29 +32,40 @@ class URW:
 
     def begin(self) -> bool:
         self._run += 1
-        self._read = tape(self.name, self.seed, self._run)
+        self._tape = Tape(self.name, self.seed, self._run)
         self._left = [max(steps, 1) for steps in self.lengths.steps]
+        self._chosen, self._from = 0, 0
         return True
 
-    def choose(self, enabled: tuple[int, ...], _current: int | None) -> int:
+    def choose(self, position: int, enabled: tuple[int, ...], _current: int | None) -> int:
         left = self._left
         if enabled[-1] >= len(left):
             left.extend([1] * (enabled[-1] + 1 - len(left)))
-        mark = self._read()
-        chosen = enabled[-1]
+        if position:
+            left[self._chosen] = max(left[self._chosen] - (position - self._from), 1)
+        self._from = position
+        self._chosen = self._pick(position, enabled, left)
+        return self._chosen
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        if len(enabled) == 1:
+            return FOREVER
+        left = self._left.copy()
+        steps = 0
+        while True:
+            left[chosen] = max(left[chosen] - 1, 1)
+            if self._pick(position + steps, enabled, left) != chosen:
+                return steps
+            steps += 1
+
+    def _pick(self, position: int, enabled: tuple[int, ...], left: Sequence[int]) -> int:
         if len(enabled) > 1:
-            total = 0
-            for session in enabled:
-                total += left[session]
-            mark *= total
+            mark = self._tape[position] * sum([left[session] for session in enabled])
             for session in enabled:
                 mark -= left[session]
                 if mark < 0:
-                    chosen = session
-                    break
-        if left[chosen] > 1:
-            left[chosen] -= 1
-        return chosen
+                    return session
+        return enabled[-1]
 
     def end(self, decisions: Sequence[Decision]) -> None:
         self.lengths.learn(decisions)

@@ -11,7 +11,7 @@ from harness.words.schedule import Decision
 Program = Sequence[Sequence[str]]
 """The actions of each session. ``+x`` takes the lock x (or waits for it), ``-x`` gives it back, others are steps."""
 
-Chooser = Callable[[tuple[int, ...], int | None], int]
+Chooser = Callable[[int, tuple[int, ...], int | None], int]
 
 
 @dataclass
@@ -60,11 +60,27 @@ def run(program: Program, choose: Chooser) -> tuple[list[Decision], list[tuple[i
     machine = Machine(program)
     decisions = []
     while enabled := machine.enabled():
-        decision = Decision(enabled, machine.current, choose(enabled, machine.current))
+        decision = Decision(enabled, machine.current, choose(len(decisions), enabled, machine.current))
         decisions.append(decision)
         machine.step(decision.chosen)
     assert not machine.waiting, "the program deadlocks"
     return decisions, machine.log
+
+
+def run_in_stretches(program: Program, strategy: Strategy) -> list[Decision]:
+    """One run as the engine makes it: the strategy is asked again only when its stretch is over."""
+    machine = Machine(program)
+    decisions: list[Decision] = []
+    while enabled := machine.enabled():
+        chosen = strategy.choose(len(decisions), enabled, machine.current)
+        decisions.append(Decision(enabled, machine.current, chosen))
+        machine.step(chosen)
+        for _ in range(min(strategy.stretch(len(decisions), enabled, chosen), 64)):
+            if machine.enabled() != enabled:
+                break
+            decisions.append(Decision(enabled, chosen, chosen))
+            machine.step(chosen)
+    return decisions
 
 
 def campaign(program: Program, strategy: Strategy, limit: int = 1_000_000) -> Iterator[list[Decision]]:

@@ -114,7 +114,7 @@ def test_a_prefix_that_asks_for_a_session_that_is_not_enabled_diverges() -> None
     strategy.end(run(free(1, 1), strategy.choose)[0])
     assert strategy.begin()
     with pytest.raises(Diverged) as caught:
-        strategy.choose((0,), None)
+        strategy.choose(0, (0,), None)
     assert (caught.value.position, caught.value.wanted, caught.value.enabled) == (0, 1, (0,))
     assert caught.value.recorded == (0, 1)
     assert "at step 0 the enabled sessions were 0;" in str(caught.value)
@@ -157,8 +157,8 @@ def test_many_enabled_sets_are_told_apart() -> None:
     decisions = []
     current: int | None = None
     assert strategy.begin()
-    for enabled in subsets:
-        chosen = strategy.choose(enabled, current)
+    for position, enabled in enumerate(subsets):
+        chosen = strategy.choose(position, enabled, current)
         decisions.append(Decision(enabled, current, chosen))
         current = chosen
     strategy.end(decisions)
@@ -166,7 +166,7 @@ def test_many_enabled_sets_are_told_apart() -> None:
     assert strategy.begin()
     last = len(subsets) - 1
     for position in range(last):
-        assert strategy.choose(subsets[position], None) == decisions[position].chosen
+        assert strategy.choose(position, subsets[position], None) == decisions[position].chosen
     with pytest.raises(Diverged) as caught:
-        strategy.choose((), None)
+        strategy.choose(last, (), None)
     assert caught.value.recorded == subsets[last]

@@ -33,9 +33,9 @@ def test_a_replay_diverges_on_another_enabled_set() -> None:
     decisions = made(())
     strategy = Exact(decisions)
     assert strategy.begin()
-    assert strategy.choose((0, 1, 2), None) == 0
+    assert strategy.choose(0, (0, 1, 2), None) == 0
     with pytest.raises(Diverged) as caught:
-        strategy.choose((0, 2), 0)
+        strategy.choose(1, (0, 2), 0)
     assert (caught.value.position, caught.value.wanted, caught.value.enabled) == (1, 0, (0, 2))
     assert caught.value.recorded == (0, 1, 2)
 

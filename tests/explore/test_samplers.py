@@ -25,7 +25,7 @@ SAMPLERS: list[Callable[[int], Strategy]] = [RandomWalk, URW, PCT]
 def informed(program: Program) -> Lengths:
     """Lengths of a program without branches: every run has the same."""
     lengths = Lengths()
-    lengths.learn(run(program, lambda enabled, _current: enabled[0])[0])
+    lengths.learn(run(program, lambda _position, enabled, _current: enabled[0])[0])
     return lengths
 
 
@@ -51,7 +51,7 @@ def test_a_run_does_not_depend_on_how_much_the_runs_before_it_asked(sampler: Cal
     assert whole.begin()
     run(LOCKED, whole.choose)
     assert cut.begin()
-    assert cut.choose((0, 1, 2), None) in {0, 1, 2}
+    assert cut.choose(0, (0, 1, 2), None) in {0, 1, 2}
     assert list(campaign(LOCKED, whole, 20)) == list(campaign(LOCKED, cut, 20))
 
 

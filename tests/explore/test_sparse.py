@@ -33,7 +33,7 @@ def test_any_list_of_switches_runs_to_the_end(schedule: tuple[Switch, ...]) -> N
 @given(st.lists(st.integers(0, 99), min_size=20, max_size=20))
 def test_the_switches_of_a_run_make_it_again(numbers: list[int]) -> None:
     numbered = iter(numbers)
-    decisions, _ = run(PROGRAM, lambda enabled, _current: enabled[next(numbered) % len(enabled)])
+    decisions, _ = run(PROGRAM, lambda _position, enabled, _current: enabled[next(numbered) % len(enabled)])
     assert made(switches_of(decisions)) == decisions
 
 
