@@ -1,7 +1,8 @@
 """What a strategy is: a few methods that see only who is runnable and who ran last.
 
 A strategy proposes; the engine runs. One run is ``begin()``, then ``choose()`` for its steps, then ``end()`` with what
-was made; ``stretch()`` lets the engine take many steps at the price of one. The shape is that of the schedulers of AWS shuttle: one small file each, with its paper.
+was made; ``stretch()`` lets the engine take many steps at the price of one. The shape is that of the schedulers of AWS
+shuttle: one small file each, with its paper.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Machine:
 def run(program: Program, choose: Chooser) -> tuple[list[Decision], list[tuple[int, str]]]:
     """One run: the decisions, and the log of (session, action)."""
     machine = Machine(program)
-    decisions = []
+    decisions: list[Decision] = []
     while enabled := machine.enabled():
         decision = Decision(enabled, machine.current, choose(len(decisions), enabled, machine.current))
         decisions.append(decision)

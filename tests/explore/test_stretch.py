@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.explore.simulator import Program, campaign, run, run_in_stretches
 
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.mixture import Mixture
@@ -16,6 +15,8 @@ from harness.explore.sparse import Sparse
 from harness.explore.strategy import Strategy
 from harness.explore.urw import URW
 from harness.words.schedule import Switch
+
+from .simulator import Program, campaign, run, run_in_stretches
 
 PROGRAM: Program = (("a", "+x", "b", "-x", "c"), ("+x", "d", "-x"), ("e", "f", "g", "h"))
 

@@ -1,0 +1,1 @@
+"""Judging histories. Pure: calls and a sequential model in, a witness or a refutation out."""
