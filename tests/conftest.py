@@ -14,6 +14,7 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.db.provision import provision
+from harness.words.errors import HarnessError
 
 # The same examples in every run, and no clock in the verdict: a red test is red again.
 hypothesis.settings.register_profile("house", derandomize=True, database=None, deadline=None, print_blob=True)
@@ -29,7 +30,10 @@ def pytest_configure_node(node: Any) -> None:
     stash = node.config.stash
     if _exits not in stash:
         stash[_exits] = ExitStack()
-        stash[_dsn] = stash[_exits].enter_context(provision()).dsn()
+        try:
+            stash[_dsn] = stash[_exits].enter_context(provision()).dsn()
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from None
     node.workerinput["dsn"] = stash[_dsn]
 
 
