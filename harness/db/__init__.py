@@ -1,0 +1,1 @@
+"""The only place that knows PostgreSQL's driver, programs and processes."""
