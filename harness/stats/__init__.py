@@ -1,0 +1,1 @@
+"""What a number of runs without a violation does and does not say."""
