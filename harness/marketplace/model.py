@@ -31,6 +31,25 @@ from harness.words.history import Result, Status
 
 V = TypeVar("V")
 
+REFUSALS = frozenset(
+    {
+        "amount_mismatch",
+        "duplicate_leads",
+        "insufficient_credits",
+        "lead_reserved",
+        "lead_unavailable",
+        "lead_unpriced",
+        "no_leads",
+        "own_lead",
+        "purchase_not_found",
+        "purchase_not_pending",
+        "purchase_not_refundable",
+        "top_up_not_found",
+        "wrong_payment_method",
+    }
+)
+"""The words of the contract for a no. A subject that uses another word of its own is compared by the no alone."""
+
 
 class Table(dict[str, V]):
     """Names to values. Never changed once made, so that it can be hashed: ``put`` makes a new one."""

@@ -1,0 +1,204 @@
+"""A history with what follows from it: who asked for which leads, what they cost, what changed.
+
+The properties share these facts, so that a term such as "its total" means one thing in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from itertools import product
+
+from harness.marketplace.operations import (
+    Buy,
+    Checkout,
+    CompleteCredit,
+    CompleteStripe,
+    Deliver,
+    MarkSold,
+    Refund,
+    UpdatePrice,
+    Validate,
+)
+from harness.marketplace.start import LeadState, Start, State
+from harness.words.history import Call, History, Status
+
+PAID = "checkout.session.completed"
+EXPIRED = "checkout.session.expired"
+REFUNDED = "charge.refunded"
+
+POSSIBLE = (Status.OK, Status.UNKNOWN)
+"""The answers after which an operation may have had its effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A purchase that exists from the start or that an operation asked for.
+
+    ``totals`` are the sums that it may rightly cost: more than one when a price changed while it was being made.
+    """
+
+    workspace: str
+    leads: tuple[str, ...]
+    method: str
+    totals: frozenset[Decimal]
+
+
+class Facts:
+    """Derived once a history, on demand."""
+
+    def __init__(self, history: History) -> None:
+        self.calls: Sequence[Call] = history.calls
+        self.start: Start = history.start
+        self.final: State = history.final
+        self.events = history.events
+
+    @cached_property
+    def claims(self) -> dict[str, Claim]:
+        found = {
+            name: Claim(row.workspace, row.leads, row.method, frozenset({self._cost_at_start(row.leads)}))
+            for name, row in self.start.purchases.items()
+        }
+        for call in self.calls:
+            operation = call.operation
+            if isinstance(operation, Buy | Checkout):
+                method = "credits" if isinstance(operation, Buy) else "stripe"
+                totals = self._costs_during(call, operation.leads)
+                found[operation.purchase] = Claim(operation.workspace, operation.leads, method, totals)
+        return found
+
+    @cached_property
+    def status(self) -> dict[str, str]:
+        """Purchase to its final status; a purchase that was never made is not in it."""
+        return dict(self.final.purchases)
+
+    @cached_property
+    def started(self) -> dict[str, str]:
+        return {name: row.status for name, row in self.start.purchases.items()}
+
+    @cached_property
+    def leads(self) -> dict[str, LeadState]:
+        return dict(self.final.leads)
+
+    @cached_property
+    def items(self) -> dict[str, tuple[str, ...]]:
+        """Purchase to its leads: as read back, else as asked for."""
+        asked = {name: claim.leads for name, claim in self.claims.items()}
+        return asked | {name: leads for name, leads in self.final.items if leads}
+
+    @cached_property
+    def balances(self) -> dict[str, Decimal]:
+        return dict(self.final.balances)
+
+    @cached_property
+    def completed(self) -> tuple[str, ...]:
+        """The purchases that are completed in the end, in order of name."""
+        return tuple(sorted(name for name, status in self.status.items() if status == "completed"))
+
+    @cached_property
+    def credited(self) -> dict[str, Decimal]:
+        """Workspace to the sum of its top-ups that are completed in the end."""
+        done = dict(self.final.top_ups or ())
+        sums: dict[str, Decimal] = {}
+        for name, row in self.start.top_ups.items():
+            if done.get(name) == "completed":
+                sums[row.workspace] = sums.get(row.workspace, Decimal(0)) + row.amount
+        return sums
+
+    def bought(self, workspace: str) -> list[Claim]:
+        """The credit purchases of a workspace that were completed between the start and the end."""
+        return [
+            claim
+            for name, claim in sorted(self.claims.items())
+            if claim.workspace == workspace
+            and claim.method == "credits"
+            and self.status.get(name) == "completed"
+            and self.started.get(name) != "completed"
+        ]
+
+    def returned(self, workspace: str) -> Decimal:
+        """What went back to a workspace for purchases that were charged before the start and refunded since."""
+        return sum(
+            (
+                min(claim.totals)
+                for name, claim in self.claims.items()
+                if claim.workspace == workspace
+                and claim.method == "credits"
+                and self.started.get(name) == "completed"
+                and self.status.get(name) == "refunded"
+            ),
+            Decimal(0),
+        )
+
+    def taken(self, workspace: str) -> Decimal:
+        """What left a workspace's balance for purchases: opening, plus what came in, minus what is there now."""
+        inflow = self.credited.get(workspace, Decimal(0)) + self.returned(workspace)
+        return self.start.workspaces[workspace] + inflow - self.balances[workspace]
+
+    def attempts(self, *kinds: type) -> list[Call]:
+        return [call for call in self.calls if isinstance(call.operation, kinds)]
+
+    def payments(self) -> dict[str, list[Call]]:
+        """Stripe purchase to the operations that said it was paid. Nobody can pay for one that was never opened."""
+        found: dict[str, list[Call]] = {}
+        opened = {call.operation.purchase for call in self.attempts(Checkout) if call.result.status in POSSIBLE}
+        for call in self.attempts(Deliver, CompleteStripe):
+            operation = call.operation
+            if isinstance(operation, Deliver) and operation.kind != PAID:
+                continue
+            claim = self.claims.get(operation.purchase)
+            if claim is not None and claim.method == "stripe" and operation.purchase in opened | self.started.keys():
+                found.setdefault(operation.purchase, []).append(call)
+        return found
+
+    def refunds(self) -> dict[str, list[Call]]:
+        """Purchase to the operations that asked for its refund."""
+        found: dict[str, list[Call]] = {}
+        for call in self.attempts(Deliver, Refund):
+            operation = call.operation
+            if isinstance(operation, Refund) or operation.kind == REFUNDED:
+                found.setdefault(operation.purchase, []).append(call)
+        return found
+
+    def marked(self, lead: str) -> int:
+        """How many bulk markings may rightly have sold this lead."""
+        return sum(
+            call.result.status in POSSIBLE and lead in (call.operation.leads or ()) for call in self.attempts(MarkSold)
+        )
+
+    def leads_of(self, call: Call) -> tuple[str, ...]:
+        """The leads that an operation is about."""
+        match call.operation:
+            case Validate(_, leads) | MarkSold(leads):
+                return leads or ()
+            case Buy(_, leads, _) | Checkout(_, leads, _):
+                return leads
+            case UpdatePrice(lead, _):
+                return (lead,)
+            case CompleteCredit(purchase) | CompleteStripe(purchase) | Refund(purchase) | Deliver(_, _, purchase):
+                return self.claims[purchase].leads if purchase in self.claims else ()
+        return ()
+
+    def sums(self, claims: Iterable[Claim]) -> set[Decimal]:
+        """Every sum that these purchases may rightly have cost together."""
+        reached = {Decimal(0)}
+        for claim in claims:
+            reached = {so_far + total for so_far in reached for total in claim.totals}
+        return reached
+
+    def _cost_at_start(self, leads: Iterable[str]) -> Decimal:
+        return sum((self.start.leads[lead].price or Decimal(0) for lead in leads), Decimal(0))
+
+    def _costs_during(self, call: Call, leads: tuple[str, ...]) -> frozenset[Decimal]:
+        """The totals that an operation may have seen, each lead at its opening price or at one set meanwhile."""
+        prices = {
+            lead: {self.start.leads[lead].price or Decimal(0)} if lead in self.start.leads else {Decimal(0)}
+            for lead in leads
+        }
+        for other in self.calls:
+            update = other.operation
+            if isinstance(update, UpdatePrice) and update.lead in prices and not call.precedes(other):
+                prices[update.lead].add(update.price)
+        return frozenset(sum(combination, Decimal(0)) for combination in product(*prices.values()))

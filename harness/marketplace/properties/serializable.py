@@ -1,0 +1,96 @@
+"""serializable: some serial order of the same operations gives every answer and the final state.
+
+Real time is respected, so this is strict serializability (Papadimitriou, "The Serializability of Concurrent Database
+Updates", JACM 1979; Herlihy and Wing, TOPLAS 1990), searched for in the sequential model of ``model.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from harness.check.linearizability import Witness, find_witness
+from harness.check.serial_outcomes import explain
+from harness.marketplace.model import REFUSALS, Market, apply, initial, state_of
+from harness.marketplace.operations import Buy
+from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.property import Judgement, Property
+from harness.marketplace.start import LeadState, State
+from harness.words.history import Result
+
+
+def judge(facts: Facts) -> Judgement:
+    seen = outline(facts.final, facts)
+
+    def view(market: Market) -> State:
+        return outline(state_of(market), facts)
+
+    question: dict[str, Any] = {"apply": apply, "final": seen, "view": view, "matches": agrees}
+    found = find_witness(facts.calls, initial(facts.start), **question)
+    if isinstance(found, Witness):
+        return
+    if found.unfounded_busy:
+        call = found.unfounded_busy[0]
+        yield f"{call.operation} was told to try again, and nothing ran beside it", (("session", str(call.session)),)
+        return
+    closest = explain(facts.calls, initial(facts.start), **question)
+    yield closest.sentence(show=show), tuple((f"session {call.session}", show(call.result)) for call in facts.calls)
+
+
+def agrees(model: Result, seen: Result) -> bool:
+    """The same answer, as far as the subject tells: it may use words of its own and leave values out."""
+    if model.status != seen.status:
+        return False
+    if model.code != seen.code and seen.code in REFUSALS:
+        return False
+    told = dict(seen.value)
+    return all(told[name] == value for name, value in model.value if name in told)
+
+
+def outline(state: State, facts: Facts) -> State:
+    """A state without what cannot matter: what the subject does not show, and what it may note in its own way.
+
+    Left out are the parts that were not probed, workspaces that the start does not name, words for leads other than
+    sold, charges from before the start, and credit purchases that were made and never completed: they hold nothing and
+    bind nobody, and whether a refused buyer leaves such a row behind is the subject's own affair.
+    """
+    final = facts.final
+    made = {call.operation.purchase for call in facts.attempts(Buy)}
+    inert = {name for name, status in state.purchases if name in made and status not in ("completed", "refunded")}
+    old = {name for name, status in facts.started.items() if status != "pending"}
+    return replace(
+        state,
+        balances=tuple(pair for pair in state.balances if pair[0] in facts.start.workspaces),
+        leads=tuple(
+            (name, LeadState("sold" if lead.status == "sold" else "", lead.sold_count)) for name, lead in state.leads
+        ),
+        purchases=tuple(pair for pair in state.purchases if pair[0] not in inert),
+        items=tuple(pair for pair in state.items if pair[0] not in inert),
+        ledger=None,
+        charges=None
+        if final.charges is None
+        else tuple(sorted(charge for charge in state.charges or () if charge[0] not in old)),
+        reservations=None
+        if final.reservations is None
+        else tuple(pair for pair in state.reservations or () if pair[1]),
+        top_ups=None if final.top_ups is None else state.top_ups,
+    )
+
+
+def show(value: State | Result) -> str:
+    """One line for people: the values that differ between runs."""
+    if isinstance(value, Result):
+        told = ", ".join(f"{name}={part}" for name, part in value.value)
+        return " ".join(word for word in (value.status.value, value.code, f"({told})" if told else "") if word)
+    balances = ", ".join(f"{name} {amount}" for name, amount in value.balances)
+    sold = ", ".join(f"{name} x{lead.sold_count}" for name, lead in value.leads if lead.sold_count) or "nothing"
+    purchases = ", ".join(f"{name} {status}" for name, status in value.purchases)
+    return f"({'; '.join(part for part in (balances, f'sold {sold}', purchases) if part)})"
+
+
+SERIALIZABLE = Property(
+    "serializable",
+    "answers and final state are those of some serial order of the same operations, real time respected",
+    judge,
+    needs=("balances", "leads", "purchases"),
+)

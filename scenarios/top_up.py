@@ -1,0 +1,46 @@
+"""Credits come in by a webhook while others go out: no money is lost and none is made."""
+
+from decimal import Decimal
+
+from harness.marketplace.operations import Buy, TopUp
+from harness.marketplace.properties import RACING, WAITING
+from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.start import LeadStart, Start, TopUpStart
+
+against_purchase = Scenario(
+    name="top-up-against-purchase",
+    theory="A top-up and a purchase read the same balance; whoever writes last forgets the other.",
+    start=Start({"A": Decimal(5)}, {"L1": LeadStart(Decimal(10))}, top_ups={"t": TopUpStart("A", Decimal(10))}),
+    sessions={"stripe": [TopUp("t")], "buyer": [Buy("A", ("L1",), "p")]},
+    properties=RACING,
+    happened=("overlap", "ok:TopUp", "ok:Buy", "refused:insufficient_credits"),
+)
+
+delivered_twice = Scenario(
+    name="top-up-delivered-twice",
+    theory="The webhook of a top-up arrives twice at once: the credits come once.",
+    start=Start({"A": Decimal(5)}, {}, top_ups={"t": TopUpStart("A", Decimal(10))}),
+    sessions={"delivery": [TopUp("t")], "again": [TopUp("t")]},
+    properties=("conservation", "webhook-idempotent", "no-lost-acknowledgement", "serializable", *WAITING),
+    happened=("overlap", "ok:TopUp", "replayed", "wait|busy"),
+)
+
+two_top_ups = Scenario(
+    name="two-top-ups-at-once",
+    theory="Two different top-ups of one workspace: both arrive.",
+    start=Start(
+        {"A": Decimal(0)}, {}, top_ups={"t": TopUpStart("A", Decimal(10)), "u": TopUpStart("A", Decimal("0.05"))}
+    ),
+    sessions={"first": [TopUp("t")], "second": [TopUp("u")]},
+    properties=("conservation", "no-lost-acknowledgement", "serializable", *WAITING),
+    happened=("overlap", "ok:TopUp", "wait"),
+)
+
+cancelled = Scenario(
+    name="top-up-cancelled-and-redelivered",
+    theory="A top-up that dies on the way is delivered again: it is credited then, and once.",
+    start=Start({"A": Decimal(5)}, {}, top_ups={"t": TopUpStart("A", Decimal(10))}),
+    sessions={"stripe": [TopUp("t"), TopUp("t")], "nemesis": Cancel("stripe")},
+    properties=("conservation", "webhook-idempotent", "no-lost-acknowledgement", "serializable"),
+    happened=("cancelled", "failed:57014", "ok:TopUp", "replayed"),
+)
