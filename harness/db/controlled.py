@@ -8,7 +8,7 @@ each round trip and whoever drives the coroutine decides when it goes on.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import generators, pq, waiting
@@ -33,8 +33,30 @@ class RoundTrip:
         return (yield self)
 
 
+class _Cursor(psycopg.AsyncCursor[Any]):
+    """Notes what it is about to send, for the report."""
+
+    async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        cast(ControlledConnection, self._conn).statement = query
+        return await super().execute(query, *args, **kwargs)
+
+
 class ControlledConnection(psycopg.AsyncConnection[Any]):
     """An ``AsyncConnection`` whose coroutines yield :class:`RoundTrip` objects to whoever drives them."""
+
+    def __init__(self, pgconn: pq.abc.PGconn) -> None:
+        super().__init__(pgconn)
+        self.cursor_factory = _Cursor
+        self.statement: Any = None
+
+    def take_statement(self) -> str:
+        """The statement of the round trip that is about to start; empty for one that psycopg makes by itself."""
+        statement, self.statement = self.statement, None
+        if statement is None:
+            return ""
+        if isinstance(statement, bytes):
+            return statement.decode()
+        return statement if isinstance(statement, str) else str(statement.as_string(self))
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.0, timeout: float | None = None) -> Any:
         # psycopg's interval serves Ctrl-C and its timeout the pool: the stage has a watchdog for both.

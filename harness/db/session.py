@@ -43,13 +43,15 @@ class ClientSession:
         "error",
         "fd",
         "gate_base",
-        "pgconn",
         "passed",
+        "pgconn",
         "pid",
         "point",
         "stage",
         "state",
+        "statement",
         "stop",
+        "struck",
         "turn",
         "wants_write",
     )
@@ -63,6 +65,8 @@ class ClientSession:
         self.state = DONE
         self.point = CLIENT_POINT
         self.error = ""
+        self.statement = ""
+        self.struck: int | None = None
         self.at_gate = False
         self.turn = 0
         self.stop = 1
@@ -76,7 +80,8 @@ class ClientSession:
         execute_plainly(self.pgconn, "CREATE TEMP SEQUENCE harness_turn")
         execute_plainly(
             self.pgconn,
-            "SELECT pg_catalog.set_config('harness.turn', 'pg_temp.harness_turn'::pg_catalog.regclass::oid::text, false)",
+            "SELECT pg_catalog.set_config('harness.turn', "
+            "'pg_temp.harness_turn'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text, false)",
         )
 
     def start(self, coroutine: Coroutine[RoundTrip, Any, Any]) -> None:
@@ -142,6 +147,7 @@ class ClientSession:
             self.state = DONE
             return
         self._round_trip = trip.generator
+        self.statement = self.connection.take_statement()
         self.point = CLIENT_POINT
         self.state = READY
 
@@ -156,7 +162,7 @@ class ClientSession:
                 "turn-lost",
                 f"session {self.pid} announced turn {turn.decode()} of its gate",
                 expected=f"turn {self.turn}",
-                remedy="the program under test must not drop temporary objects or reset harness.turn (DISCARD, RESET ALL)",
+                remedy="the program under test must not drop temporary objects or settings (DISCARD, RESET ALL)",
             )
         self.point = int(point)
         self.passed.append(self.point)

@@ -60,7 +60,7 @@ def install_gate(connection: psycopg.Connection[Any]) -> None:
 class Canceller:
     """A nemesis: its only step cancels the statement that its target is executing at that moment, if any."""
 
-    __slots__ = ("at_gate", "error", "passed", "point", "stage", "state", "target")
+    __slots__ = ("at_gate", "error", "passed", "point", "stage", "state", "statement", "struck", "target")
 
     def __init__(self, stage: PostgresStage, target: int) -> None:
         self.stage = stage
@@ -70,19 +70,22 @@ class Canceller:
         self.error = ""
         self.passed: list[int] = []
         self.at_gate = False
+        self.statement = ""
+        self.struck: int | None = None
 
     def advance(self, steps: int) -> None:
         del steps
         self.state = DONE
-        self.stage.cancel(self.target)
+        if self.stage.cancel(self.target):
+            self.struck = self.target
 
 
 class PostgresStage:
-    """Up to as many sessions as were asked for on one database; see ``harness.words.stage.Stage``.
+    """Sessions on one database; see ``harness.words.stage.Stage``.
 
-    ``dsn`` must be a superuser's (gates and cancels are the controller's); ``prepare_session`` are statements that every
-    session runs once when it is connected (a role, an isolation level). ``pin_to`` is a core that the backends of all
-    sessions and the controller share with this process, or None.
+    ``dsn`` must be a superuser's (gates and cancels are the controller's). ``prepare_session`` are statements that every
+    session runs once when it is connected (a role, an isolation level). ``pin`` puts a process on the core that this one
+    shares with all its backends; ``local`` says that the backends are processes of this host that may be signalled.
     """
 
     def __init__(
@@ -106,7 +109,7 @@ class PostgresStage:
         timeout = self._controller.exec_(
             b"SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
         ).get_value(0, 0)
-        self.deadlock_timeout_s = int(timeout or b"1000") / 1000
+        self.deadlock_timeout_s: float = int(timeout or b"1000") / 1000
         if pin is not None:
             pin(self._controller.backend_pid)
         self._pool: list[ClientSession] = []
@@ -257,8 +260,8 @@ class PostgresStage:
             )
         return picture
 
-    def cancel(self, target: int) -> None:
-        """Cancel the statement of a session, at its gate or in a lock wait; one between statements has none."""
+    def cancel(self, target: int) -> bool:
+        """Cancel the statement of a session, at its gate or in a lock wait; False for one that executes none."""
         session = self.actors[target]
         assert isinstance(session, ClientSession)
         session.passed.clear()
@@ -270,7 +273,7 @@ class PostgresStage:
             session.stop = session.turn + 1
             self._ask(b"close_gate", (session.gate(session.stop),))
         elif session.state is not BLOCKED:
-            return
+            return False
         session.state = RUNNING
         self._ask(b"cancel", (b"%d" % session.pid,))
         # The server delivers the signal when it likes; until then the session would still look blocked.
@@ -279,6 +282,7 @@ class PostgresStage:
             self.pump(0.005)
         if gate:
             self._ask(b"leave_gate", (gate,))
+        return True
 
     def freeze(self, session: int) -> bool:
         """SIGSTOP the backend of a session that waits for a lock; False where backends are not our processes."""
@@ -326,4 +330,3 @@ class PostgresStage:
                 f"the controller could not open a gate: {psycopg.errors.error_from_result(failed)}",
                 remedy="see the server's log",
             )
-

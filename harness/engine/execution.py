@@ -4,12 +4,13 @@ A settled state is one in which every session is ready at a scheduling point, tr
 locks comes from the server only; time says when to ask it, never what the answer is. The rules that make a run the same
 whenever its choices are the same:
 
-- A session that waits for a lock is in a state of its own: it is not enabled, and what it does when it is woken belongs
-  to the step that woke it.
-- With two or more waiters, all are frozen during a step, and the woken ones go on one at a time, first come first served.
+- A session that waits for a lock is in a state of its own: it is not enabled, and what it does when it is woken
+  belongs to the step that woke it.
+- With two or more waiters, all are frozen during a step, and the woken ones go on one at a time, first come first
+  served.
 - A deadlock's victim is the session that closed the cycle. PostgreSQL picks the one whose ``deadlock_timeout`` fires
-  first afterwards, so the other members are frozen until it is over; and since a frozen backend must not be caught inside
-  the deadlock check itself, no step is started while the timeout of a waiter is about to fire.
+  first afterwards, so the other members are frozen until it is over; and since a frozen backend must not be caught
+  inside the deadlock check itself, no step is started while the timeout of a waiter is about to fire.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Chooser(Protocol):
         """The session that takes step ``position``."""
 
     def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
-        """For how many steps from ``position`` on ``choose`` would say ``chosen`` again if ``enabled`` stays as it is."""
+        """For how many steps from ``position`` on ``choose`` would say ``chosen`` again, ``enabled`` being the same."""
 
 
 class Clock(Protocol):
@@ -67,13 +68,15 @@ class Hang(Exception):
 class Run:
     """What was done and seen, in order.
 
-    ``points`` has for each step the scheduling point at which the chosen session stood; ``events`` what is worth
+    ``points`` has for each step the scheduling point at which the chosen session stood, ``statements`` for those on the
+    client what was sent to the server; ``events`` what is worth
     a line in a report besides (waits, wake-ups, errors, cancels), and together with ``decisions`` what a replay must
     reproduce.
     """
 
     decisions: list[Decision] = field(default_factory=list)
     points: list[int] = field(default_factory=list)
+    statements: dict[int, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -84,8 +87,8 @@ class Run:
 class Execution:
     """Runs schedules on a stage.
 
-    ``hang_after_s``: a running session that neither arrives anywhere nor waits for a session of the run for so long is a
-    hang (seconds).
+    ``hang_after_s``: a running session that neither arrives anywhere nor waits for a session of the run for so many
+    seconds is a hang.
     """
 
     def __init__(self, stage: Stage, *, hang_after_s: float = 10.0, max_steps: int = 100_000) -> None:
@@ -126,6 +129,9 @@ class Execution:
             actor = actors[chosen]
             decisions.append(Decision(enabled, current, chosen))
             points.append(actor.point)
+            if actor.statement:
+                run.statements[step] = actor.statement
+                actor.statement = ""
             self._taken = (enabled, chosen, 0)
             clock.begins(step, chosen)
             if blocked:
@@ -142,6 +148,9 @@ class Execution:
                     self._settle(run)
                 else:
                     self._note_arrivals(run)
+            if actor.struck is not None:
+                run.events.append(Event(step, chosen, EventKind.CANCEL, "", (actor.struck,)))
+                actor.struck = None
             current = chosen
             self._close_step(run, step, chosen)
             clock.settled(len(decisions) - 1)
@@ -301,7 +310,7 @@ class Execution:
                 stage.thaw(session)
 
     def _await_rescue(self, run: Run) -> None:
-        """Every session waits and none was seen to close a cycle: leave it to PostgreSQL's detector, or it is a hang."""
+        """Every session waits and none was seen to close a cycle: PostgreSQL's detector ends it, or it is a hang."""
         deadline = time.monotonic() + self._stage.deadlock_timeout_s + self._hang_after_s
         while time.monotonic() < deadline:
             if self._stage.pump(_LONGEST_LOOK_S) or self._look(run, list(self._blocked)):

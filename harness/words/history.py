@@ -19,7 +19,7 @@ class Status(StrEnum):
     REFUSED = "refused"
     """A clear no with a reason; nothing was changed."""
     BUSY = "busy"
-    """Try again: 55P03 lock_not_available, 40001 serialization_failure, 40P01 deadlock_detected; nothing was changed."""
+    """Try again (55P03 lock_not_available, 40001 serialization_failure, 40P01 deadlock_detected); nothing changed."""
     FAILED = "failed"
     """An error (cancelled, constraint, crash of the statement); the server said that nothing was changed."""
     UNKNOWN = "unknown"
@@ -28,7 +28,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the client was told. ``code`` is the refusal's word (``lead_unavailable``) or the SQLSTATE; ``value`` the answer."""
+    """What the client was told.
+
+    ``code`` is the refusal's word (``lead_unavailable``) or the SQLSTATE, ``value`` the answer.
+    """
 
     status: Status
     code: str = ""

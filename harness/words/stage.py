@@ -37,6 +37,10 @@ class Actor(Protocol):
     passed: list[int]
     """The points that it announced since it last took a step: those that it passed, and the one where it stands now."""
 
+    statement: str
+    """What it is about to send to the server, while it stands on the client."""
+    struck: int | None
+    """The session whose statement its last step cancelled, for a canceller that found one executing."""
     at_gate: bool
     """True while it stands at a point inside a function."""
 

@@ -1,0 +1,143 @@
+"""A campaign: one scenario under one strategy, run after run, judged and counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.engine.execution import Chooser, Hang, Run
+from harness.words.history import History
+from harness.words.schedule import Decision, count_preemptions
+from harness.words.verdict import Violation
+
+
+class Trial(Protocol):
+    """A scenario on a subject, ready to be run as often as one likes."""
+
+    def run(self, chooser: Chooser) -> tuple[Run, History]:
+        """Restore the start, run under ``chooser``, read the end. Raises ``Hang`` and whatever the chooser raises."""
+
+
+class Strategy(Chooser, Protocol):
+    """See ``harness.explore.strategy``."""
+
+    def begin(self) -> bool: ...
+
+    def end(self, decisions: Sequence[Decision], /) -> None: ...
+
+
+Judge = Callable[[History], Iterable[Violation]]
+Labels = Callable[[History], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A run that broke a property. ``schedule_number`` counts the runs of its campaign from 1."""
+
+    violation: Violation
+    run: Run
+    history: History
+    preemptions: int
+    schedule_number: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What shrinking makes small: preemptions first, then steps."""
+        return self.preemptions, self.run.steps
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a campaign has seen so far."""
+
+    schedules: int = 0
+    distinct: set[int] = field(default_factory=set)
+    """Hashes of the distinct traces (64 bits: a collision among a million is a chance of one in 36 million)."""
+    steps: Counter[int] = field(default_factory=Counter)
+    """Runs by their number of steps."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Runs by what the clients were told and what was there in the end."""
+    labels: Counter[str] = field(default_factory=Counter)
+    """In how many runs each label was seen."""
+    violating: Counter[str] = field(default_factory=Counter)
+    """In how many runs each property was broken."""
+    findings: dict[str, Finding] = field(default_factory=dict)
+    """The smallest run that broke each property."""
+    hang: Hang | None = None
+
+    @property
+    def total_steps(self) -> int:
+        return sum(steps * runs for steps, runs in self.steps.items())
+
+
+class Campaign:
+    """Runs a trial under a strategy. What it does depends on the seed and the program alone, never on time: whoever
+    calls ``advance`` decides when to stop.
+
+    ``digest`` is a fingerprint of all schedules and outcomes so far: two campaigns that agree on it did the same.
+    """
+
+    def __init__(self, trial: Trial, strategy: Strategy, judge: Judge, labels: Labels) -> None:
+        self._trial = trial
+        self.strategy = strategy
+        self._judge = judge
+        self._labels = labels
+        self.tally = Tally()
+        self.finished = False
+        self._fingerprint = hashlib.sha256()
+        self._known: dict[object, str] = {}
+
+    @property
+    def digest(self) -> str:
+        return self._fingerprint.hexdigest()[:16]
+
+    def advance(self) -> bool:
+        """One more schedule. False when the strategy has none left, or a run did not come to its end."""
+        if self.finished or not self.strategy.begin():
+            self.finished = True
+            return False
+        try:
+            run, history = self._trial.run(self.strategy)
+        except Hang as hang:
+            self.tally.hang = hang
+            self.finished = True
+            return False
+        self.strategy.end(run.decisions)
+        self._count(run, history)
+        return True
+
+    def _count(self, run: Run, history: History) -> None:
+        tally = self.tally
+        tally.schedules += 1
+        tally.steps[run.steps] += 1
+        trace = bytes([decision.chosen for decision in run.decisions])
+        self._fingerprint.update(trace)
+        tally.distinct.add(int.from_bytes(hashlib.blake2b(trace, digest_size=8).digest(), "big"))
+        outcome = self._outcome(history)
+        tally.outcomes[outcome] += 1
+        self._fingerprint.update(outcome.encode())
+        tally.labels.update(self._labels(history).keys())
+        preemptions = -1
+        broken = set()
+        for violation in self._judge(history):
+            if preemptions < 0:
+                preemptions = count_preemptions(run.decisions)
+            broken.add(violation.property)
+            finding = Finding(violation, run, history, preemptions, tally.schedules)
+            best = tally.findings.get(violation.property)
+            if best is None or finding.size < best.size:
+                tally.findings[violation.property] = finding
+        tally.violating.update(broken)
+
+    def _outcome(self, history: History) -> str:
+        """A short name for what the clients were told and what was there in the end."""
+        key = (tuple([(call.session, call.result) for call in history.calls]), history.final)
+        name = self._known.get(key)
+        if name is None:
+            calls = sorted(history.calls, key=lambda call: (call.session, call.invoked))
+            text = repr(([(call.session, call.result) for call in calls], history.final))
+            name = self._known[key] = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return name

@@ -1,0 +1,102 @@
+"""Make a failing schedule small, and prove how small it can be.
+
+First the switches of the run are dropped one by one and in halves, as long as the property stays broken (delta
+debugging: A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002). Then all
+schedules with fewer preemptions are run: either one of them fails, which is better, or the number is a proved minimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.engine.campaign import Finding, Strategy, Trial
+from harness.words.history import History
+from harness.words.schedule import Schedule, count_preemptions, switches_of
+from harness.words.verdict import Violation
+
+Judge = Callable[[History], Iterable[Violation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """``proved`` when every schedule with fewer preemptions was run and kept the property."""
+
+    finding: Finding
+    proved: bool
+    tries: int
+
+
+class Shrinker:
+    """Shrinks findings of one trial.
+
+    ``sparse(schedule)`` and ``enumerate_up_to(bound)`` make the strategies of ``harness.explore`` (the engine takes
+    what it is given); ``max_tries`` bounds the runs of one shrink, the proof included.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        judge: Judge,
+        sparse: Callable[[Schedule], Strategy],
+        enumerate_up_to: Callable[[int], Strategy],
+        *,
+        max_tries: int = 5000,
+    ) -> None:
+        self._trial = trial
+        self._judge = judge
+        self._sparse = sparse
+        self._enumerate_up_to = enumerate_up_to
+        self._max_tries = max_tries
+        self._tries = 0
+
+    def shrink(self, finding: Finding, *, clean_up_to: int | None = None) -> Shrunk:
+        """``clean_up_to``: all schedules with at most so many preemptions are known to keep the property."""
+        self._tries = 0
+        best = self._drop_switches(finding)
+        while best.preemptions > (-1 if clean_up_to is None else clean_up_to) + 1:
+            smaller, complete = self._search_below(best)
+            if smaller is None:
+                return Shrunk(best, complete, self._tries)
+            best = self._drop_switches(smaller)
+            if smaller.preemptions == best.preemptions:
+                # Found in the order of preemptions: nothing with fewer failed before it.
+                return Shrunk(best, True, self._tries)
+        return Shrunk(best, True, self._tries)
+
+    def _drop_switches(self, best: Finding) -> Finding:
+        size = max(1, len(switches_of(best.run.decisions)) // 2)
+        while size:
+            start = 0
+            while start < len(schedule := switches_of(best.run.decisions)) and self._tries < self._max_tries:
+                found = self._try(self._sparse(schedule[:start] + schedule[start + size :]), best.violation.property)
+                if found is not None and found.size < best.size:
+                    best = found
+                else:
+                    start += size
+            size //= 2
+        return best
+
+    def _search_below(self, best: Finding) -> tuple[Finding | None, bool]:
+        """The first failing schedule with fewer preemptions, and whether all of them were run."""
+        strategy = self._enumerate_up_to(best.preemptions - 1)
+        while self._tries < self._max_tries:
+            if not strategy.begin():
+                return None, True
+            found = self._run(strategy, best.violation.property)
+            if found is not None:
+                return found, False
+        return None, False
+
+    def _try(self, strategy: Strategy, property_id: str) -> Finding | None:
+        strategy.begin()
+        return self._run(strategy, property_id)
+
+    def _run(self, strategy: Strategy, property_id: str) -> Finding | None:
+        self._tries += 1
+        run, history = self._trial.run(strategy)
+        strategy.end(run.decisions)
+        for violation in self._judge(history):
+            if violation.property == property_id:
+                return Finding(violation, run, history, count_preemptions(run.decisions), 0)
+        return None
