@@ -155,6 +155,13 @@ def test_an_unknown_call_takes_effect_at_most_once() -> None:
     assert isinstance(find_witness((call(0, ("buy", 4), 0, None, UNKNOWN),), (10, 0), bank, final=(2, 2)), Refutation)
 
 
+def test_an_unknown_call_is_never_stuck() -> None:
+    lost, impossible = call(0, ("balance",), 0, None, UNKNOWN), call(1, ("balance",), 0, 1, ok(balance=3))
+    refutation = find_witness((lost, impossible), (10, 0), bank)
+    assert isinstance(refutation, Refutation)
+    assert refutation.stuck == (Mismatch(impossible, ok(balance=10)),)
+
+
 def test_a_failed_call_has_no_effect() -> None:
     assert isinstance(find_witness((call(0, BUY, 0, 1, FAILED),), (10, 0), bank, final=(10, 0)), Witness)
     assert isinstance(find_witness((call(0, BUY, 0, 1, FAILED),), (10, 0), bank, final=(0, 1)), Refutation)
@@ -196,9 +203,18 @@ def test_answers_are_compared_as_the_caller_says() -> None:
 def test_the_memo_enters_each_configuration_once() -> None:
     """Ten deposits that overlap: 10! orders, but 2^10 sets of operations done, each with one state."""
     calls = tuple(call(i, ("deposit", 1), 0, 1, ok()) for i in range(10))
-    refutation = find_witness(calls, (0, 0), bank, final=(11, 0))
+    applied = 0
+
+    def counted(state: tuple[int, int], operation: Operation) -> tuple[Result, tuple[int, int]]:
+        nonlocal applied
+        applied += 1
+        assert applied <= 10 * 2**9
+        return bank(state, operation)
+
+    refutation = find_witness(calls, (0, 0), counted, final=(11, 0))
     assert isinstance(refutation, Refutation)
     assert refutation.explored == 2**10
+    assert applied == 10 * 2**9
 
 
 def test_nothing_happened() -> None:

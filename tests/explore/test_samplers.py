@@ -91,7 +91,7 @@ def test_urw_survives_sessions_that_outlive_their_estimate() -> None:
 def test_lengths_keep_the_greatest() -> None:
     lengths = Lengths()
     lengths.learn([Decision((0, 2), None, 2), Decision((0, 2), 2, 2), Decision((0,), 2, 0)])
-    lengths.learn([Decision((0, 1), None, 1)])
+    lengths.learn([Decision((0, 1, 2), None, 1), Decision((0, 2), 1, 2)])
     assert lengths.steps == [1, 1, 2]
     assert lengths.total == 3
 
