@@ -45,7 +45,7 @@ class Names:
         declared: dict[str, Iterable[str]] = {
             "workspace": workspaces_of(start),
             "lead": start.leads,
-            "purchase": chain(start.purchases, purchases_made),
+            "purchase": dict.fromkeys(chain(start.purchases, purchases_made)),
             "top_up": start.top_ups,
         }
         for kind, names in declared.items():

@@ -37,7 +37,7 @@ def judge(facts: Facts) -> Judgement:
             waiting.pop(event.session, None)
             continue
         waiting[event.session] = event.peers
-        calls = {session: call for session in (*waiting, *event.peers) if (call := running(facts, session, event.step))}
+        calls = running(facts, event.step)
         for waiter, through, stranger in stalls(facts, waiting, calls):
             if (waiter.session, stranger.session) in told:
                 continue
@@ -75,12 +75,13 @@ def behind(waiting: dict[int, tuple[int, ...]], session: int) -> list[int]:
     return reached
 
 
-def running(facts: Facts, session: int, step: int) -> Call | None:
-    """The operation that a session is in at a step."""
-    for call in facts.calls:
-        if call.session == session and call.invoked <= step and (call.returned is None or step <= call.returned):
-            return call
-    return None
+def running(facts: Facts, step: int) -> dict[int, Call]:
+    """The operation that each session is in at a step."""
+    return {
+        call.session: call
+        for call in facts.calls
+        if call.invoked <= step and (call.returned is None or step <= call.returned)
+    }
 
 
 def shares_more_than_workspace(facts: Facts, one: Call, other: Call) -> bool:
