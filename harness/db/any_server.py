@@ -20,6 +20,9 @@ from harness.words.errors import HarnessError, UsageError
 PREFIX = "harness_"
 """How every database that we make begins."""
 
+STRATEGY_MAJOR = 15
+"""The first PostgreSQL that can be told how to make a database; older ones always copy files."""
+
 
 class Crash(StrEnum):
     """How a server goes down: by its own immediate shutdown, or with all its processes killed at once."""
@@ -49,6 +52,8 @@ class AnyServer(ABC):
     def __init__(self) -> None:
         self.database_settings: Mapping[str, Setting] = {}
         """Set on every database that is made."""
+        self.copies_files = False
+        """Make databases by copying files: a third quicker, but with two checkpoints, so never with fsync on."""
         self._databases: set[str] = set()
 
     @abstractmethod
@@ -98,7 +103,8 @@ class AnyServer(ABC):
         database = sql.Identifier(name)
         with administration(self.dsn()) as connection:
             source = sql.Identifier(template or "template0")
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, source))
+            strategy = sql.SQL(" STRATEGY FILE_COPY" if self.copies_files else "")
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, source) + strategy)
             self._databases.add(name)
             for setting, value in self.database_settings.items():
                 alter = sql.SQL("ALTER DATABASE {} SET {} = {}")

@@ -79,7 +79,9 @@ def choose_binaries(choice: str) -> Binaries:
     """
     if choice != "auto" and choice not in _SOURCES:
         raise UsageError(
-            "unknown-database", f"no source of PostgreSQL is called {choice!r}", expected=f"one of {known()}"
+            "unknown-database",
+            f"no source of PostgreSQL is called {choice!r}",
+            expected=f"a DSN, {known()} or container",
         )
     reasons = []
     for source in _SOURCES if choice == "auto" else (choice,):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.db.external import ExternalServer
@@ -57,9 +58,8 @@ class ContainerServer(ExternalServer):
 
     def _start(self, image: str) -> None:
         kind = _container_class()
-        from docker.errors import DockerException  # type: ignore[import-untyped]
-        from requests.exceptions import RequestException
-
+        # Known only at run time: the optional package has types only where its stubs were installed as well.
+        docker_error: type[Exception] = import_module("docker.errors").DockerException
         command = ["postgres"]
         for name, value in self._started_with.items():
             command += ["-c", f"{name}={spell(value)}"]
@@ -68,7 +68,7 @@ class ContainerServer(ExternalServer):
                 image, username="postgres", password=secrets.token_hex(16), dbname="postgres", driver=None
             ).with_command(command)
             self._container.start()
-        except (DockerException, RequestException, TimeoutError) as error:
+        except (docker_error, OSError) as error:
             raise CouldNotRun(
                 "no-container",
                 f"no container of {image} could be started: {str(error).splitlines()[0]}",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from psycopg.conninfo import make_conninfo
 
 from harness.db.admin import administration, parse_dsn
-from harness.db.any_server import AnyServer, Crash
+from harness.db.any_server import STRATEGY_MAJOR, AnyServer, Crash
 from harness.db.locality import is_local
 from harness.db.roles import SharedRoles
 from harness.db.settings import Setting
@@ -38,10 +38,11 @@ class ExternalServer(AnyServer):
 
     def open(self) -> None:
         with administration(self._dsn) as connection:
-            if connection.info.server_version < OLDEST_MAJOR * 10000:
+            major = connection.info.server_version // 10000
+            if major < OLDEST_MAJOR:
                 raise UsageError(
                     "old-server",
-                    f"the server is PostgreSQL {connection.info.server_version // 10000}",
+                    f"the server is PostgreSQL {major}",
                     expected=f"{OLDEST_MAJOR} or newer",
                 )
             # "15.8 (Debian 15.8-0+deb12u1)": what distributors add is not the version.
@@ -53,6 +54,7 @@ class ExternalServer(AnyServer):
             ).fetchone()
         assert row is not None
         self.superuser, may_create, role, syncs = row
+        self.copies_files = not syncs and major >= STRATEGY_MAJOR
         if not may_create:
             raise UsageError(
                 "no-privilege",

@@ -104,8 +104,10 @@ class Supervised:
         return str(json.loads(last).get("refused", "")) if last else ""
 
 
+FREE_SPACE = "free some space, or choose another directory for the data"
 KNOWN = (
-    ("No space left on device", "disk-full", "free some space, or choose another directory for the data"),
+    ("No space left on device", "disk-full", FREE_SPACE),
+    ("wrote only", "disk-full", FREE_SPACE),
     ("File too large", "disk-full", "raise the limit on the size of files (ulimit -f)"),
     ("Address already in use", "port-in-use", "choose another port, or none"),
     ("Read-only file system", "data-directory", "choose another directory for the data"),
@@ -117,7 +119,7 @@ SETTING = ("unrecognized configuration parameter", "invalid value for parameter"
 
 def refusal(said: str) -> HarnessError:
     """One line out of what was said when PostgreSQL did not start: the line that names the cause."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["PostgreSQL did not start"]
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
     for line in lines:
         if any(sign in line for sign in SETTING):
             return UsageError("setting", _message(line), remedy="correct the setting")
@@ -126,7 +128,7 @@ def refusal(said: str) -> HarnessError:
             if sign in line:
                 return CouldNotRun(slug, f"PostgreSQL could not start: {_message(line)}", remedy=remedy)
     fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "error:" in line]
-    return CouldNotRun("server-start", f"PostgreSQL could not start: {_message((fatal or lines)[-1])}")
+    return CouldNotRun("server-start", f"PostgreSQL could not start: {_message((fatal or lines[-1:])[0])}")
 
 
 def _message(line: str) -> str:

@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from harness.db.account import server_account
 from harness.db.admin import administration
-from harness.db.any_server import AnyServer, Crash
+from harness.db.any_server import STRATEGY_MAJOR, AnyServer, Crash
 from harness.db.binaries import Binaries
 from harness.db.leftovers import sweep
 from harness.db.owner import Supervised
@@ -46,6 +46,7 @@ class Server(AnyServer):
         self.binaries = binaries
         self.port = port
         self.version = binaries.version
+        self.copies_files = not fsync and binaries.major >= STRATEGY_MAJOR
         statistics = binaries.has_library("pg_stat_statements")
         self._configuration = render(configuration(settings or {}, fsync=fsync, port=port, statistics=statistics))
         self._wanted_directory = directory

@@ -179,13 +179,13 @@ class Cluster:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the postmaster with all its backends, and wait until they are gone."""
+        """SIGKILL the backends, before they can say a word to their clients, and the postmaster; wait for their end."""
         if self.postmaster is None or self.postmaster.poll() is not None:
             return
         # A stopped postmaster forks no backend between our look and our kill.
         self.postmaster.send_signal(signal.SIGSTOP)
         backends = children(self.postmaster.pid)
-        for pid in (self.postmaster.pid, *backends):
+        for pid in (*backends, self.postmaster.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.postmaster.wait()

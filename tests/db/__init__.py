@@ -1,0 +1,1 @@
+"""Tests of harness.db, on real servers."""
