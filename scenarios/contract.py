@@ -93,10 +93,7 @@ repeated_completion = contract(
 insufficient = contract(
     "insufficient-credits",
     "A purchase for more than there is changes nothing; one for exactly what there is leaves zero.",
-    Start(
-        {"A": Decimal("9.99"), "B": TEN},
-        {**ONE_LEAD, "L2": LeadStart(TEN)},
-    ),
+    Start({"A": Decimal(9), "B": TEN}, {**ONE_LEAD, "L2": LeadStart(TEN)}),
     [Buy("A", ("L1",), "p"), Buy("B", ("L1",), "q"), Buy("A", ("L2",), "r")],
     ("ok:Buy", "refused:insufficient_credits"),
 )
