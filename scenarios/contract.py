@@ -76,7 +76,7 @@ wrong_method = contract(
     Start(
         {"A": Decimal(50)},
         {**ONE_LEAD, "L2": LeadStart(TEN)},
-        {"p": PurchaseStart("A", ("L1",)), "q": PurchaseStart("A", ("L2",), method="stripe", reserved="held")},
+        {"p": PurchaseStart("A", ("L1",)), "q": PurchaseStart("A", ("L2",), method="stripe")},
     ),
     [CompleteCredit("q", "A", TEN), CompleteStripe("p"), CompleteStripe("q"), CompleteCredit("q", "A", TEN)],
     ("refused:CompleteCredit", "refused:CompleteStripe", "ok:CompleteStripe"),
@@ -194,7 +194,7 @@ stripe_replay = contract(
     Start(
         {"A": Decimal(0)},
         {**ONE_LEAD, "L2": LeadStart(TEN)},
-        {"p": PurchaseStart("A", ("L1", "L2"), method="stripe", reserved="held")},
+        {"p": PurchaseStart("A", ("L1", "L2"), method="stripe")},
     ),
     [*[Deliver("evt", PAID, "p")] * 5, CompleteStripe("p")],
     ("ok:Deliver", "replayed"),

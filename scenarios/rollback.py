@@ -46,9 +46,7 @@ completion_retried = Scenario(
 stripe_completion_retried = Scenario(
     name="stripe-completion-cancelled-and-retried",
     theory="A Stripe completion is cut off and tried again: the leads are delivered, each counted once.",
-    start=Start(
-        {"A": Decimal(0)}, TWO_LEADS, {"p": PurchaseStart("A", ("L1", "L2"), method="stripe", reserved="held")}
-    ),
+    start=Start({"A": Decimal(0)}, TWO_LEADS, {"p": PurchaseStart("A", ("L1", "L2"), method="stripe")}),
     sessions={"stripe": [CompleteStripe("p"), CompleteStripe("p")], "nemesis": Cancel("stripe")},
     properties=(*[each for each in STRIPE if each not in ("no-deadlock", "no-hang")], "webhook-idempotent"),
     happened=("cancelled", "failed:57014", "ok:CompleteStripe", "replayed"),

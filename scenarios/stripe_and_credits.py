@@ -34,6 +34,19 @@ paid_without_reservation = Scenario(
     start=Start(
         {"A": Decimal(0), "B": Decimal(50)},
         ONE_LEAD,
+        {"p": PurchaseStart("A", ("L1",), method="stripe")},
+    ),
+    sessions={"stripe": [Deliver("evt", PAID, "p")], "bob": [Buy("B", ("L1",), "q")]},
+    properties=(*STRIPE, "no-false-conflict"),
+    happened=("overlap", "ended:completed", "ended:refund_required", "refused:lead_unavailable|busy"),
+)
+
+completions_at_once = Scenario(
+    name="credit-completion-against-stripe-completion",
+    theory="Two pending purchases of one lead, one of each kind, are completed at once: the second finds it sold.",
+    start=Start(
+        {"A": Decimal(0), "B": Decimal(50)},
+        ONE_LEAD,
         {"p": PurchaseStart("A", ("L1",), method="stripe"), "q": PurchaseStart("B", ("L1",))},
     ),
     sessions={"stripe": [CompleteStripe("p")], "bob": [CompleteCredit("q", "B", Decimal(10))]},
@@ -57,11 +70,7 @@ whole_checkout = Scenario(
 both_ways = Scenario(
     name="one-purchase-by-stripe-and-by-credits",
     theory="One Stripe purchase is completed by its webhook and, by mistake, with credits, at the same time.",
-    start=Start(
-        {"A": Decimal(50)},
-        ONE_LEAD,
-        {"p": PurchaseStart("A", ("L1",), method="stripe", reserved="held")},
-    ),
+    start=Start({"A": Decimal(50)}, ONE_LEAD, {"p": PurchaseStart("A", ("L1",), method="stripe")}),
     sessions={"stripe": [CompleteStripe("p")], "credits": [CompleteCredit("p", "A", Decimal(10))]},
     properties=STRIPE,
     happened=("overlap", "ok:CompleteStripe", "refused:CompleteCredit"),

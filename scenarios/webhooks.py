@@ -15,7 +15,7 @@ PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expire
 DELIVERY = (*STRIPE, "webhook-idempotent")
 
 
-def awaiting_payment(*leads: str, reserved: str | None = "held") -> Start:
+def awaiting_payment(*leads: str, reserved: str | None = None) -> Start:
     """A's Stripe purchase p of these leads is pending; B has credits."""
     return Start(
         {"A": Decimal(0), "B": Decimal(50)},
@@ -85,7 +85,7 @@ expired_session = Scenario(
 resold_after_expiry = Scenario(
     name="expired-session-frees-the-lead",
     theory="The session expires while somebody else asks for its lead: refused before, sold after, never both held.",
-    start=awaiting_payment("L1"),
+    start=awaiting_payment("L1", reserved="held"),
     sessions={"stripe": [Deliver("evt", EXPIRED, "p")], "bob": [Buy("B", ("L1",), "q")]},
     properties=RACING,
     happened=("overlap", "ended:cancelled", "ok:Buy", "refused:lead_reserved|busy"),

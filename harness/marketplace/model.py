@@ -104,22 +104,26 @@ class TopUpRow:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed."""
+    """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed.
+
+    ``reserving`` is False for a marketplace that knows no reservations, where a checkout holds nothing.
+    """
 
     balances: Table[Decimal]
     leads: Table[Lead]
     purchases: Table[Purchase]
     top_ups: Table[TopUpRow]
     events: frozenset[str] = frozenset()
+    reserving: bool = True
 
 
-def initial(start: Start) -> Market:
+def initial(start: Start, *, reserving: bool = True) -> Market:
     """The market at the first step. Items carry the prices that the leads have then."""
 
     def purchase(name: str) -> Purchase:
         row = start.purchases[name]
         items = tuple((lead, start.leads[lead].price or Decimal(0)) for lead in sorted(row.leads))
-        settled = Purchase(row.workspace, items, row.method, row.status, row.reserved)
+        settled = Purchase(row.workspace, items, row.method, row.status, row.reserved if reserving else None)
         if row.method == "credits" and row.status in ("completed", "refunded"):
             return replace(settled, charged=settled.total, balance_after=start.workspaces[row.workspace])
         return settled
@@ -134,6 +138,7 @@ def initial(start: Start) -> Market:
         ),
         purchases=Table({name: purchase(name) for name in start.purchases}),
         top_ups=Table({name: TopUpRow(row.workspace, row.amount) for name, row in start.top_ups.items()}),
+        reserving=reserving,
     )
 
 
@@ -184,7 +189,8 @@ def checkout(market: Market, workspace: str, leads: tuple[str, ...], name: str) 
     """Validate and create the pending Stripe purchase, which holds its leads until it is paid or expires."""
     if code := malformed(leads) or unsaleable(market, workspace, leads):
         return refused(code), market
-    return ok(), put_purchase(market, name, Purchase(workspace, priced(market, leads), "stripe", reserved="held"))
+    opened = Purchase(workspace, priced(market, leads), "stripe", reserved="held" if market.reserving else None)
+    return ok(), put_purchase(market, name, opened)
 
 
 def complete_credit(market: Market, name: str, workspace: str, amount: Decimal) -> tuple[Result, Market]:

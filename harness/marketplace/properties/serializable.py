@@ -25,15 +25,16 @@ def judge(facts: Facts) -> Judgement:
     def view(market: Market) -> State:
         return outline(state_of(market), facts)
 
+    before = initial(facts.start, reserving=facts.final.reservations is not None)
     question: dict[str, Any] = {"apply": apply, "final": seen, "view": view, "matches": agrees}
-    found = find_witness(facts.calls, initial(facts.start), **question)
+    found = find_witness(facts.calls, before, **question)
     if isinstance(found, Witness):
         return
     if found.unfounded_busy:
         call = found.unfounded_busy[0]
         yield f"{call.operation} was told to try again, and nothing ran beside it", (("session", str(call.session)),)
         return
-    closest = explain(facts.calls, initial(facts.start), **question)
+    closest = explain(facts.calls, before, **question)
     yield closest.sentence(show=show), tuple((f"session {call.session}", show(call.result)) for call in facts.calls)
 
 
