@@ -48,9 +48,11 @@ def administration(dsn: str) -> Iterator[psycopg.Connection]:
 
 
 def unreachable(error: psycopg.OperationalError, parts: dict[str, str]) -> UsageError:
-    """Why a server did not let us in, in the words of libpq's last line, never with the password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[-1].removeprefix("connection failed: ") if lines else "no reason given"
+    """Why a server did not let us in, in libpq's words without its questions, and never with the password."""
+    # With several hosts psycopg tells of the last one first, and then of all.
+    told = str(error).rpartition("All failures were:")[2].replace("connection failed: ", "")
+    lines = [line.strip(" \t-") for line in told.splitlines()]
+    said = "; ".join(line for line in lines if line and not line.startswith("Is the server"))
     if parts.get("password"):
         said = said.replace(parts["password"], "***")
     return UsageError("dsn-unreachable", f"the server of the DSN cannot be used: {said}", remedy="check the DSN")
