@@ -1,5 +1,7 @@
 """``python -m harness``: the same as the command ``harness``."""
 
+import sys
+
 from harness.cli import main
 
-main()
+sys.exit(main())

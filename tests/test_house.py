@@ -25,6 +25,7 @@ LAYERS = (
     {"explore", "check", "stats", "db"},
     {"engine"},
     {"report"},  # and every part that no other layer names: what runs
+    {"doors"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )
@@ -34,7 +35,8 @@ PURE = {"words", "explore", "check", "stats"}
 """Standard library and harness.words only."""
 DRIVER = {"db", "marketplace"}
 """Where psycopg may be imported."""
-LINES_MAX = 400
+LINES_MAX = {"harness": 400, "tests": 600}
+"""Tests are longer, being lists of cases."""
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}
 MACHINE = re.compile(  # in pieces, so that this file does not bear what it forbids
     "|".join(
@@ -145,9 +147,10 @@ def names_say_something(root: Path) -> list[str]:
 
 def files_are_short(root: Path) -> list[str]:
     return [
-        f"{name} has {count} lines, more than {LINES_MAX}"
-        for name, path, _ in modules(root, "harness", "tests")
-        if (count := len(path.read_text().splitlines())) > LINES_MAX
+        f"{name} has {count} lines, more than {LINES_MAX[folder]}"
+        for folder in LINES_MAX
+        for name, path, _ in modules(root, folder)
+        if (count := len(path.read_text().splitlines())) > LINES_MAX[folder]
     ]
 
 
@@ -239,7 +242,7 @@ PLANTED: dict[Rule, dict[str, str]] = {
     the_pure_stay_pure: {"harness/words/a.py": "import rich.table", "harness/stats/a.py": "from numpy import median"},
     only_doors_and_reports_print: {"harness/engine/a.py": "if __debug__:\n    print('here')"},
     names_say_something: {"harness/db/sql_utils.py": "", "harness/common/a.py": "", "tests/helpers.py": ""},
-    files_are_short: {"harness/a.py": "x = 1\n" * (LINES_MAX + 1)},
+    files_are_short: {"harness/a.py": "x = 1\n" * 401, "tests/test_a.py": "x = 1\n" * 601},
     public_things_are_explained: {
         "harness/a.py": "x = 1",
         "harness/b.py": "'''B.'''\ndef f() -> None:\n    pass",
