@@ -4,7 +4,7 @@
 -- ledger, so there are none here: what the functions let through must show.
 
 CREATE TABLE workspaces (
-  id uuid PRIMARY KEY,
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   name text NOT NULL
 );
 
@@ -15,7 +15,7 @@ CREATE TABLE workspace_credits (
 );
 
 CREATE TABLE leads (
-  id uuid PRIMARY KEY,
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   workspace_id uuid NOT NULL REFERENCES workspaces,
   price numeric(10, 2),
   marketplace_status text NOT NULL DEFAULT 'available',
@@ -24,11 +24,11 @@ CREATE TABLE leads (
 );
 
 CREATE TABLE marketplace_purchases (
-  id uuid PRIMARY KEY,
-  buyer_workspace_id uuid NOT NULL REFERENCES workspaces,
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  workspace_id uuid NOT NULL REFERENCES workspaces,
   payment_method text NOT NULL,
   status text NOT NULL DEFAULT 'pending',
-  total_price numeric(10, 2) NOT NULL,
+  total numeric(10, 2) NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   completed_at timestamptz
 );

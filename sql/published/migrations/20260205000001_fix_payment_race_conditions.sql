@@ -43,7 +43,7 @@ BEGIN
         JOIN marketplace_purchases p ON p.id = i.purchase_id
       WHERE
         i.lead_id = l.id
-        AND p.buyer_workspace_id = p_buyer_workspace_id
+        AND p.workspace_id = p_buyer_workspace_id
         AND p.status IN ('pending', 'completed')
     )
   FOR UPDATE OF l NOWAIT; -- Lock rows, fail fast if already locked
