@@ -29,6 +29,9 @@ READY, RUNNING, BLOCKED, DONE = SessionState
 SPIN_S = 0.0002
 """Waits up to this long are spent spinning: waking up from a sleep costs as much as most steps."""
 
+_IDLE = pq.TransactionStatus.IDLE
+_UNKNOWN = pq.TransactionStatus.UNKNOWN  # the connection is gone: the server has rolled back
+
 _yield = getattr(os, "sched_yield", lambda: None)
 
 Program = Callable[[ControlledConnection], Coroutine[RoundTrip, Any, Any]]
@@ -83,9 +86,10 @@ class Canceller:
 class PostgresStage:
     """Sessions on one database; see ``harness.words.stage.Stage``.
 
-    ``dsn`` must be a superuser's (gates and cancels are the controller's). ``prepare_session`` are statements that every
-    session runs once when it is connected (a role, an isolation level). ``pin`` puts a process on the core that this one
-    shares with all its backends; ``local`` says that the backends are processes of this host that may be signalled.
+    ``dsn`` must be a superuser's (gates and cancels are the controller's). ``prepare_session`` are statements that
+    every session runs once when it is connected (a role, an isolation level). ``pin`` puts a process on the core that
+    this one shares with all its backends; ``local`` says that the backends are processes of this host that may be
+    signalled.
     """
 
     def __init__(
@@ -155,6 +159,13 @@ class PostgresStage:
         if self._pin is not None:
             self._pin(session.pid)
         return session
+
+    def session_in_transaction(self) -> int | None:
+        """The first session that is not idle outside a transaction, after a run; None when all are."""
+        for session in self._by_fd.values():
+            if session.pgconn.transaction_status not in (_IDLE, _UNKNOWN):
+                return self._index_of_pid[session.pid]
+        return None
 
     def drop_sessions(self) -> None:
         """End every session: after a hang, and before another role or isolation level."""
@@ -309,7 +320,7 @@ class PostgresStage:
 
     def _ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
         self._drain()
-        result = self._controller.exec_prepared(name, parameters)
+        result: pq.abc.PGresult = self._controller.exec_prepared(name, parameters)
         if result.status != pq.ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result)
         return result

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from harness.engine.execution import Chooser, Hang, Run
+from harness.explore.strategy import Diverged, Strategy
 from harness.words.history import History
-from harness.words.schedule import Decision, count_preemptions
+from harness.words.schedule import count_preemptions
 from harness.words.verdict import Violation
 
 
@@ -19,14 +21,6 @@ class Trial(Protocol):
 
     def run(self, chooser: Chooser) -> tuple[Run, History]:
         """Restore the start, run under ``chooser``, read the end. Raises ``Hang`` and whatever the chooser raises."""
-
-
-class Strategy(Chooser, Protocol):
-    """See ``harness.explore.strategy``."""
-
-    def begin(self) -> bool: ...
-
-    def end(self, decisions: Sequence[Decision], /) -> None: ...
 
 
 Judge = Callable[[History], Iterable[Violation]]
@@ -66,11 +60,27 @@ class Tally:
     """In how many runs each property was broken."""
     findings: dict[str, Finding] = field(default_factory=dict)
     """The smallest run that broke each property."""
+    drawn: Counter[str] = field(default_factory=Counter)
+    """Runs by the strategy that proposed them."""
     hang: Hang | None = None
+    """The run that did not come to its end, if there was one; the campaign ended there."""
+    diverged: Diverged | None = None
+    """The run that was not the same again, if there was one; the campaign ended there."""
 
     @property
     def total_steps(self) -> int:
         return sum(steps * runs for steps, runs in self.steps.items())
+
+
+@lru_cache(maxsize=100_000)
+def _name(key: object) -> str:
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:12]
+
+
+def fingerprint(history: History) -> str:
+    """A short name for what the clients were told and what was there in the end, whatever the schedule."""
+    calls = sorted(history.calls, key=lambda call: (call.session, call.invoked))
+    return _name((tuple([(call.session, call.result) for call in calls]), history.final))
 
 
 class Campaign:
@@ -87,8 +97,8 @@ class Campaign:
         self._labels = labels
         self.tally = Tally()
         self.finished = False
+        self.last_history: History | None = None
         self._fingerprint = hashlib.sha256()
-        self._known: dict[object, str] = {}
 
     @property
     def digest(self) -> str:
@@ -101,22 +111,28 @@ class Campaign:
             return False
         try:
             run, history = self._trial.run(self.strategy)
+            self.strategy.end(run.decisions)
         except Hang as hang:
             self.tally.hang = hang
             self.finished = True
             return False
-        self.strategy.end(run.decisions)
+        except Diverged as diverged:
+            self.tally.diverged = diverged
+            self.finished = True
+            return False
         self._count(run, history)
         return True
 
     def _count(self, run: Run, history: History) -> None:
         tally = self.tally
+        self.last_history = history
         tally.schedules += 1
         tally.steps[run.steps] += 1
         trace = bytes([decision.chosen for decision in run.decisions])
         self._fingerprint.update(trace)
         tally.distinct.add(int.from_bytes(hashlib.blake2b(trace, digest_size=8).digest(), "big"))
-        outcome = self._outcome(history)
+        tally.drawn[self.strategy.part] += 1
+        outcome = fingerprint(history)
         tally.outcomes[outcome] += 1
         self._fingerprint.update(outcome.encode())
         tally.labels.update(self._labels(history).keys())
@@ -131,13 +147,3 @@ class Campaign:
             if best is None or finding.size < best.size:
                 tally.findings[violation.property] = finding
         tally.violating.update(broken)
-
-    def _outcome(self, history: History) -> str:
-        """A short name for what the clients were told and what was there in the end."""
-        key = (tuple([(call.session, call.result) for call in history.calls]), history.final)
-        name = self._known.get(key)
-        if name is None:
-            calls = sorted(history.calls, key=lambda call: (call.session, call.invoked))
-            text = repr(([(call.session, call.result) for call in calls], history.final))
-            name = self._known[key] = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return name

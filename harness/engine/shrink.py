@@ -7,15 +7,13 @@ schedules with fewer preemptions are run: either one of them fails, which is bet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.engine.campaign import Finding, Strategy, Trial
-from harness.words.history import History
-from harness.words.schedule import Schedule, count_preemptions, switches_of
-from harness.words.verdict import Violation
-
-Judge = Callable[[History], Iterable[Violation]]
+from harness.engine.campaign import Finding, Judge, Trial
+from harness.explore.exhaustive import Exhaustive
+from harness.explore.sparse import Sparse
+from harness.explore.strategy import Strategy
+from harness.words.schedule import count_preemptions, switches_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +26,11 @@ class Shrunk:
 
 
 class Shrinker:
-    """Shrinks findings of one trial.
+    """Shrinks findings of one trial; ``max_tries`` bounds the runs of one shrink, the proof included."""
 
-    ``sparse(schedule)`` and ``enumerate_up_to(bound)`` make the strategies of ``harness.explore`` (the engine takes
-    what it is given); ``max_tries`` bounds the runs of one shrink, the proof included.
-    """
-
-    def __init__(
-        self,
-        trial: Trial,
-        judge: Judge,
-        sparse: Callable[[Schedule], Strategy],
-        enumerate_up_to: Callable[[int], Strategy],
-        *,
-        max_tries: int = 5000,
-    ) -> None:
+    def __init__(self, trial: Trial, judge: Judge, *, max_tries: int = 5000) -> None:
         self._trial = trial
         self._judge = judge
-        self._sparse = sparse
-        self._enumerate_up_to = enumerate_up_to
         self._max_tries = max_tries
         self._tries = 0
 
@@ -69,7 +53,7 @@ class Shrinker:
         while size:
             start = 0
             while start < len(schedule := switches_of(best.run.decisions)) and self._tries < self._max_tries:
-                found = self._try(self._sparse(schedule[:start] + schedule[start + size :]), best.violation.property)
+                found = self._try(Sparse(schedule[:start] + schedule[start + size :]), best.violation.property)
                 if found is not None and found.size < best.size:
                     best = found
                 else:
@@ -79,7 +63,7 @@ class Shrinker:
 
     def _search_below(self, best: Finding) -> tuple[Finding | None, bool]:
         """The first failing schedule with fewer preemptions, and whether all of them were run."""
-        strategy = self._enumerate_up_to(best.preemptions - 1)
+        strategy = Exhaustive(bound=best.preemptions - 1)
         while self._tries < self._max_tries:
             if not strategy.begin():
                 return None, True

@@ -40,6 +40,7 @@ class Exhaustive:
     """
 
     name = "exhaustive"
+    part = "exhaustive"
 
     def __init__(self, bound: int | None = None) -> None:
         self.bound = bound

@@ -27,6 +27,7 @@ class PCT:
     """
 
     name = "pct"
+    part = "pct"
 
     def __init__(self, seed: int, depth: int = 3, lengths: Lengths | None = None) -> None:
         if depth < 1:

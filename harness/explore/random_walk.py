@@ -16,6 +16,7 @@ class RandomWalk:
     """Uniform among the enabled sessions at each step. Never ends; run i depends on (seed, i) alone."""
 
     name = "random"
+    part = "random"
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -16,6 +16,7 @@ class Exact:
     """
 
     name = "replay"
+    part = "replay"
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
         self.decisions = tuple(decisions)

@@ -16,6 +16,7 @@ class Sparse:
     """
 
     name = "sparse"
+    part = "sparse"
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule

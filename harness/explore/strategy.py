@@ -19,6 +19,10 @@ class Strategy(Protocol):
 
     name: str
 
+    @property
+    def part(self) -> str:
+        """Which strategy proposed the run, where one is made of several; else the name."""
+
     def begin(self) -> bool:
         """Start a new run. False when there is nothing left to propose; then neither of the others is called."""
 

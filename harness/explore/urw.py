@@ -24,6 +24,7 @@ class URW:
     """
 
     name = "urw"
+    part = "urw"
 
     def __init__(self, seed: int, lengths: Lengths | None = None) -> None:
         self.seed = seed

@@ -7,6 +7,8 @@ the docs explain, and the exit code of the process. ``str(error)`` is the one li
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import partial
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -35,6 +37,10 @@ class HarnessError(Exception):
         self.expected = expected
         self.remedy = remedy
         super().__init__(slug, seen, expected, remedy)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only arguments need help to cross from a worker process.
+        return partial(type(self), expected=self.expected, remedy=self.remedy), (self.slug, self.seen)
 
     def __str__(self) -> str:
         parts = [self.seen]

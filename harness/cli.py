@@ -1,0 +1,227 @@
+"""The command line. It reads like the README: verify, explore, replay, scenarios, db."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Env, Toml
+
+from harness import __version__, doors
+from harness.words.errors import ExitCode, HarnessError, UsageError
+
+app = App(
+    name="harness",
+    help="Finds double sales and double charges in PostgreSQL functions by running them in every order, step by step.",
+    version=__version__,
+    config=[
+        Env("HARNESS_", command=False),
+        Toml("pyproject.toml", root_keys=["tool", "harness"], search_parents=True, use_commands_as_keys=False),
+    ],
+    result_action="return_value",
+)
+database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
+app.command(database_app)
+
+SubjectName = Annotated[str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")]
+Database = Annotated[
+    str,
+    Parameter(help="where PostgreSQL comes from: auto, embedded, embedded-17, local or container"),
+]
+Dsn = Annotated[
+    str | None,
+    Parameter(help="a server to use instead; only databases that we make and drop there are touched", env_var="HARNESS_DSN"),
+]
+Isolation = Literal["read committed", "repeatable read", "serializable"]
+Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
+
+
+def seconds(text: str) -> float:
+    """``90``, ``90s``, ``5m``, ``1h`` in seconds. Raises ``UsageError``."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
+    if not found or float(found[1]) <= 0:
+        raise UsageError("bad-budget", f"--budget {text!r} is no duration", expected="60s, 5m or 1h")
+    return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
+
+
+@app.command
+def verify(
+    *,
+    subject: SubjectName = "reference",
+    budget: str | None = None,
+    max_schedules: int | None = None,
+    seed: int = 0,
+    strict: bool = False,
+    scenario: list[str] | None = None,
+    isolation: Isolation = "read committed",
+    database: Database = "auto",
+    dsn: Dsn = None,
+    workers: int | None = None,
+    json: Path | None = None,
+    junit: Path | None = None,
+    schedules: Path = Path("reports/schedules"),
+) -> int:
+    """Run every scenario on a subject under every schedule that the budget allows, and judge every property.
+
+    Parameters
+    ----------
+    budget:
+        how long to explore: 60s (the default), 5m, 1h
+    max_schedules:
+        how many schedules to run instead, shared evenly by the scenarios; the same seed then gives the same report
+    seed:
+        of the sampled schedules
+    strict:
+        exit 6 when a scenario is inconclusive
+    scenario:
+        only this scenario (may be given several times)
+    isolation:
+        level of the transactions of scenarios that do not ask for one
+    workers:
+        processes, one per core; as many as there are cores
+    json:
+        write the run document here
+    junit:
+        write a JUnit report here
+    schedules:
+        directory for the schedule files of counterexamples
+    """
+    if budget is not None and max_schedules is not None:
+        raise UsageError("two-limits", "--budget and --max-schedules exclude each other", remedy="give one of them")
+    if max_schedules is not None and max_schedules < 1:
+        raise UsageError("bad-limit", f"--max-schedules {max_schedules} runs nothing", expected="at least 1")
+    return doors.verify(
+        subject_name=subject,
+        budget_s=None if max_schedules is not None else seconds(budget or "60s"),
+        max_schedules=max_schedules,
+        seed=seed,
+        strict=strict,
+        scenario_names=scenario,
+        isolation=isolation,
+        database=dsn or database,
+        workers=workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        json_file=json,
+        junit_file=junit,
+        schedule_files=schedules,
+    )
+
+
+@app.command
+def explore(
+    scenario: str,
+    *,
+    strategy: Strategy = "exhaustive",
+    max: int | None = None,
+    preemptions: int | None = None,
+    subject: SubjectName = "reference",
+    seed: int = 0,
+    isolation: Isolation = "read committed",
+    database: Database = "auto",
+    dsn: Dsn = None,
+    schedules: Path = Path("reports/schedules"),
+) -> int:
+    """Run one scenario under one strategy and show what comes of it.
+
+    Parameters
+    ----------
+    strategy:
+        exhaustive (every schedule, fewest preemptions first), random, urw, pct, or verify's mixture of them
+    max:
+        how many schedules at most; without it exhaustive ends when all are done, the others on Ctrl-C
+    preemptions:
+        exhaustive: only schedules with at most so many preemptions
+    """
+    if preemptions is not None and strategy != "exhaustive":
+        raise UsageError(
+            "no-bound", f"--preemptions says nothing to {strategy}", expected="--strategy exhaustive with --preemptions"
+        )
+    return doors.explore(
+        scenario_name=scenario,
+        strategy=strategy,
+        most=max,
+        preemptions=preemptions,
+        subject_name=subject,
+        seed=seed,
+        isolation=isolation,
+        database=dsn or database,
+        schedule_files=schedules,
+    )
+
+
+@app.command
+def replay(
+    file: Path,
+    *,
+    step: bool = False,
+    subject: Annotated[str | None, Parameter(help="the subject's folder, when it is not one of ours")] = None,
+    database: Database = "auto",
+    dsn: Dsn = None,
+) -> int:
+    """Run the schedule in FILE again and show it, step by step.
+
+    Parameters
+    ----------
+    step:
+        wait for Enter before each step
+    """
+    return doors.replay(file, step=step, subject_name=subject, database=dsn or database)
+
+
+@app.command
+def scenarios(*, subject: SubjectName = "reference") -> int:
+    """List the scenarios, what each is about, and which of them the subject can play."""
+    return doors.list_scenarios(subject)
+
+
+@database_app.command
+def start(*, database: Database = "auto", port: int | None = None) -> int:
+    """Start a server that stays until it is stopped, and print its DSN.
+
+    Parameters
+    ----------
+    port:
+        also listen on this port of 127.0.0.1
+    """
+    return doors.start_database(database, port)
+
+
+@database_app.command
+def stop() -> int:
+    """Stop that server and remove all that it left on disk."""
+    return doors.stop_database()
+
+
+@database_app.command
+def status() -> int:
+    """Say whether that server runs, and where."""
+    return doors.database_status()
+
+
+@database_app.command
+def psql(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+    """Open psql on that server; further arguments are psql's."""
+    return doors.psql(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the ``harness`` command; returns the exit code."""
+    try:
+        return int(app(arguments, exit_on_error=False, print_error=False) or 0)
+    except CycloptsError as error:
+        print(f"harness: {' '.join(str(error).split())}; see harness --help", file=sys.stderr)
+        return ExitCode.USAGE
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.COULD_NOT_RUN

@@ -1,0 +1,262 @@
+"""What each command does, between the options of the command line and what is printed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.db.any_server import AnyServer
+from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
+from harness.db.provision import provision
+from harness.engine.execution import Chooser
+from harness.marketplace.scenario import Scenario, load_scenarios
+from harness.marketplace.subject import Subject, load_subject
+from harness.report.junit import junit
+from harness.report.lanes import lanes
+from harness.report.progress import Progress
+from harness.report.terminal import render
+from harness.resources import bundled
+from harness.verify.alone import explore as explore_alone
+from harness.verify.alone import replay as replay_alone
+from harness.verify.alone import require_same
+from harness.verify.document import verify_document, write_document
+from harness.verify.orders import Limits
+from harness.verify.run import Options, playable
+from harness.verify.run import verify as run_verification
+from harness.words.errors import CouldNotRun, ExitCode, UsageError
+from harness.words.recording import Recording
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
+
+def verify(
+    *,
+    subject_name: str,
+    budget_s: float | None,
+    max_schedules: int | None,
+    seed: int,
+    strict: bool,
+    scenario_names: Sequence[str] | None,
+    isolation: str,
+    database: str,
+    workers: int,
+    json_file: Path | None,
+    junit_file: Path | None,
+    schedule_files: Path,
+) -> int:
+    subject = _subject(subject_name)
+    scenarios = _scenarios(scenario_names)
+    for file in (json_file, junit_file, schedule_files / "any"):
+        if file is not None:
+            _require_writable(file)
+    options = Options(
+        subject=subject,
+        scenarios=scenarios,
+        limits=Limits(budget_s, max_schedules),
+        schedule_files=schedule_files,
+        seed=seed,
+        strict=strict,
+        isolation=isolation,
+        workers=workers,
+        all_scenarios=not scenario_names,
+    )
+    able, _ = playable(subject, scenarios)
+    with provision(database) as server:
+        with Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress:
+            document = run_verification(server, options, progress.update, progress.interrupted)
+    if json_file is not None:
+        write_document(document, json_file)
+    if junit_file is not None:
+        _write(junit_file, junit(document))
+    _say(render(document, width=_width(), colour=_colour()))
+    return INTERRUPTED if document["interrupted"] and document["exit_code"] == 0 else int(document["exit_code"])
+
+
+def explore(
+    *,
+    scenario_name: str,
+    strategy: str,
+    most: int | None,
+    preemptions: int | None,
+    subject_name: str,
+    seed: int,
+    isolation: str,
+    database: str,
+    schedule_files: Path,
+) -> int:
+    subject = _subject(subject_name)
+    (scenario,) = _scenarios([scenario_name])
+    _require_writable(schedule_files / "any")
+    began = time.monotonic()
+    with provision(database) as server:
+        _require_superuser(server)
+        with Progress(sys.stderr, [scenario.name], None, most) as progress:
+            report = explore_alone(
+                server,
+                subject,
+                scenario,
+                strategy,
+                most=most,
+                preemptions=preemptions,
+                seed=seed,
+                isolation=isolation,
+                tick=progress.update,
+            )
+        document = verify_document(
+            subject={"name": subject.name, "digest": subject.digest},
+            server={"version": server.version, "local": server.local, "workers": 1, "pinned": server.local},
+            seed=seed,
+            limits={"seconds": None, "schedules": most},
+            strict=False,
+            interrupted=False,
+            seconds=time.monotonic() - began,
+            reports=[report],
+            skipped={},
+            scenarios=[scenario],
+            extra_properties=[],
+            schedule_files=schedule_files,
+        )
+    _say(render(document, width=_width(), colour=_colour()))
+    return int(document["exit_code"])
+
+
+def replay(file: Path, *, step: bool, subject_name: str | None, database: str) -> int:
+    recording = Recording.load(file)
+    subject = _subject(subject_name or recording.subject)
+    (scenario,) = _scenarios([recording.scenario])
+    require_same(recording, subject, scenario)
+    with provision(database) as server:
+        _require_superuser(server)
+        replayed = replay_alone(server, subject, scenario, recording, _step_by_step if step else lambda each: each)
+    if replayed.story:
+        _say(lanes(replayed.story, width=_width(), full=True))
+    if not replayed.faithful:
+        _say(f"NONDETERMINISTIC: the run was not the recorded one: {replayed.difference}")
+        return ExitCode.COULD_NOT_RUN
+    _say(f"{recording.property} is {'violated' if replayed.violated else 'kept'}: {recording.why}")
+    _say(f"The same {len(recording.decisions)} steps, waits, answers and end as recorded.")
+    return ExitCode.VIOLATED if replayed.violated else ExitCode.HOLDS
+
+
+def list_scenarios(subject_name: str) -> int:
+    subject = _subject(subject_name)
+    for scenario in _scenarios(None):
+        lacking = subject.lacks(scenario.start, scenario.operations)
+        _say(f"{scenario.name}" + (f"  (not on {subject.name}: no {', no '.join(lacking)})" if lacking else ""))
+        _say(f"    {scenario.theory}")
+        for name, program in scenario.sessions.items():
+            steps = program if isinstance(program, Sequence) else [program]
+            _say(f"    {name}: {'; '.join(map(str, steps))}")
+        _say(f"    holds: {', '.join(scenario.properties)}")
+    return ExitCode.HOLDS
+
+
+def start_database(choice: str, port: int | None) -> int:
+    server = start_detached(state_directory(Path.cwd()), choice, port=port)
+    _say(f"PostgreSQL {server.version} ({server.source}) runs.")
+    _say(f"  --dsn '{server.dsn}'")
+    _say("  harness db psql | harness db stop")
+    return ExitCode.HOLDS
+
+
+def stop_database() -> int:
+    stopped = stop_detached(state_directory(Path.cwd()))
+    _say("No server was running." if stopped is None else f"PostgreSQL {stopped.version} is stopped and removed.")
+    return ExitCode.HOLDS
+
+
+def database_status() -> int:
+    running = status_detached(state_directory(Path.cwd()))
+    if running is None:
+        _say("No server runs; harness db start")
+        return ExitCode.COULD_NOT_RUN
+    _say(f"PostgreSQL {running.version} ({running.source}) runs since {running.started_at}, pid {running.postmaster}.")
+    _say(f"  --dsn '{running.dsn}'")
+    return ExitCode.HOLDS
+
+
+def psql(arguments: Sequence[str]) -> int:
+    return subprocess.run(psql_detached(state_directory(Path.cwd()), arguments), check=False).returncode
+
+
+class _Stepping:
+    """Asks for Enter before each step of a replay."""
+
+    def __init__(self, chooser: Chooser) -> None:
+        self._chooser = chooser
+
+    def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
+        chosen = self._chooser.choose(position, enabled, current)
+        others = ", ".join(str(each) for each in enabled if each != chosen) or "nobody else"
+        try:
+            input(f"step {position}: session {chosen} (could also go on: {others}) [Enter] ")
+        except EOFError:
+            _say("")
+        return chosen
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        del position, enabled, chosen
+        return 0
+
+
+def _step_by_step(chooser: Chooser) -> Chooser:
+    return _Stepping(chooser)
+
+
+def _subject(name: str) -> Subject:
+    return load_subject(name, bundled("sql"))
+
+
+def _scenarios(names: Sequence[str] | None) -> list[Scenario]:
+    known = load_scenarios(bundled("scenarios"))
+    if names is None:
+        return list(known.values())
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "unknown-scenario",
+                f"there is no scenario {name!r}",
+                expected=f"one of {', '.join(known)}",
+                remedy="harness scenarios lists them",
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _require_superuser(server: AnyServer) -> None:
+    if not server.superuser:
+        raise UsageError(
+            "no-superuser",
+            "the role of the DSN is no superuser",
+            expected="a superuser: instrumenting, cancelling and resetting need one",
+            remedy="name another role, or leave --dsn out to use an embedded server",
+        )
+
+
+def _require_writable(file: Path) -> None:
+    """Found out before the work, not after it."""
+    directory = next(parent for parent in file.absolute().parents if parent.exists())
+    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+        raise CouldNotRun("read-only", f"cannot write to {file.parent}", remedy="name a directory that can be written")
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((100, 24)).columns, 160)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,151 @@
+"""One scenario in this process: what ``harness explore`` and ``harness replay`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from harness.db.any_server import AnyServer
+from harness.db.instrument import Plan
+from harness.db.pinning import choose_core
+from harness.engine.campaign import fingerprint
+from harness.engine.execution import Chooser, Hang
+from harness.explore.exhaustive import Exhaustive
+from harness.explore.mixture import Mixture
+from harness.explore.pct import PCT
+from harness.explore.random_walk import RandomWalk
+from harness.explore.replay import Exact
+from harness.explore.strategy import Diverged, Strategy
+from harness.explore.urw import URW
+from harness.marketplace.properties import check
+from harness.marketplace.scenario import Scenario
+from harness.marketplace.subject import Subject
+from harness.verify.enquiry import Enquiry, seed_of
+from harness.verify.orders import Order, ScenarioReport
+from harness.verify.prepared import prepare
+from harness.verify.story import tell
+from harness.verify.theatre import Theatre
+from harness.words.errors import UsageError
+from harness.words.recording import Recording
+
+STRATEGIES: dict[str, Callable[[int, int | None], Strategy]] = {
+    "exhaustive": lambda _seed, bound: Exhaustive(bound),
+    "mixture": lambda seed, _bound: Mixture(seed),
+    "pct": lambda seed, _bound: PCT(seed),
+    "random": lambda seed, _bound: RandomWalk(seed),
+    "urw": lambda seed, _bound: URW(seed),
+}
+"""Name to ``(seed, preemption bound) -> strategy``."""
+
+
+@contextmanager
+def staged(
+    server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10
+) -> Iterator[tuple[Order, Plan, Theatre]]:
+    """A database with the subject in it, and a theatre on it, on this process's first core."""
+    server.ensure_roles(subject.roles)
+    with server.database() as dsn:
+        plan = prepare(dsn, subject).plan
+        order = Order(
+            dsn=dsn,
+            subject=subject,
+            local=server.local,
+            core=choose_core(0) if server.local else None,
+            scenarios=(),
+            seconds=None,
+            seed=seed,
+            isolation=isolation,
+            replays=replays,
+        )
+        with Theatre(order) as theatre:
+            yield order, plan, theatre
+
+
+def explore(
+    server: AnyServer,
+    subject: Subject,
+    scenario: Scenario,
+    strategy: str,
+    *,
+    most: int | None,
+    preemptions: int | None,
+    seed: int,
+    isolation: str,
+    tick: Callable[[str, int, int], None],
+) -> ScenarioReport:
+    """Run one scenario under one strategy, at most ``most`` schedules; Ctrl-C ends it with what there is."""
+    if lacking := subject.lacks(scenario.start, scenario.operations):
+        raise UsageError(
+            "not-applicable",
+            f"{subject.name} has no {', no '.join(lacking)}",
+            expected=f"what {scenario.name} needs",
+            remedy="choose another scenario, or add it to subject.toml",
+        )
+    with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
+        chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
+        enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)
+        try:
+            while not enquiry.finished:
+                enquiry.advance_for(0.25)
+                tally = enquiry.campaign.tally
+                tick(scenario.name, tally.schedules, len(tally.findings))
+        except KeyboardInterrupt:
+            # The interrupted run is not counted, and its sessions are gone: report what is whole.
+            pass
+        return enquiry.report()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """``faithful``: everything that the recording holds came again. ``difference`` says what did not."""
+
+    faithful: bool
+    violated: bool
+    difference: str
+    story: dict[str, Any]
+
+
+def replay(
+    server: AnyServer,
+    subject: Subject,
+    scenario: Scenario,
+    recording: Recording,
+    watch: Callable[[Chooser], Chooser] = lambda chooser: chooser,
+) -> Replayed:
+    """Run a recording again. ``watch`` may wrap the chooser, to stop before each step."""
+    with staged(server, subject, recording.isolation) as (_, plan, theatre):
+        trial = theatre.trial(scenario)
+        strategy = Exact(recording.decisions)
+        strategy.begin()
+        try:
+            run, history = trial.run(watch(strategy))
+        except (Diverged, Hang) as error:
+            return Replayed(False, False, str(error), {})
+        difference = ""
+        try:
+            strategy.end(run.decisions)
+        except Diverged as error:
+            difference = str(error)
+        if not difference and tuple(run.events) != recording.events:
+            difference = "the waits, wake-ups or errors were others"
+        if not difference and fingerprint(history) != recording.outcome:
+            difference = "the answers or the final state were others"
+        violated = any(violation.property == recording.property for violation in check(history, scenario.properties))
+        return Replayed(not difference, violated, difference, tell(scenario, plan, run, history))
+
+
+def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> None:
+    """Raises ``UsageError`` when the recording was made of another version of the subject or the scenario."""
+    for what, name, recorded, present in (
+        ("subject", subject.name, recording.subject_digest, subject.digest),
+        ("scenario", scenario.name, recording.scenario_digest, scenario.digest),
+    ):
+        if recorded != present:
+            raise UsageError(
+                "other-version",
+                f"the schedule was recorded on version {recorded} of the {what} {name}, and this is {present}",
+                expected=f"the same {what}: a schedule says nothing about another one",
+                remedy="check out the version that was verified, or run verify again",
+            )

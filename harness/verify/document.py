@@ -1,0 +1,195 @@
+"""The run document of a verification: every property and every scenario with its verdict, as versioned JSON.
+
+Its schema is ``harness/report/verify.schema.json``; every view is rendered from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.marketplace.scenario import Scenario
+from harness.verify.orders import Counterexample, ScenarioReport
+from harness.words.errors import ExitCode
+from harness.words.verdict import Certificate, Verdict
+
+FORMAT = "harness-verify"
+VERSION = 1
+
+
+def judge_property(property_id: str, reports: Sequence[ScenarioReport]) -> Verdict:
+    """The verdict on one property from the campaigns of all scenarios that name it."""
+    applicable = [report for report in reports if property_id not in report.not_applicable]
+    found = [report.counterexamples[property_id] for report in applicable if property_id in report.counterexamples]
+    if any(each.reproduced == each.replays for each in found):
+        return Verdict.VIOLATED
+    if found or any(report.diverged for report in reports):
+        return Verdict.NONDETERMINISTIC
+    if any(report.hang for report in reports):
+        return Verdict.HANG
+    if not applicable:
+        return Verdict.NOT_APPLICABLE
+    if any(report.schedules and not report.missing[property_id] for report in applicable):
+        return Verdict.HOLDS
+    return Verdict.NOT_EXERCISED
+
+
+def exit_code(verdicts: Sequence[Verdict], certificates: Sequence[Certificate], *, strict: bool) -> ExitCode:
+    """The gravest first: a violation, a run that could not be judged, a property that nothing exercised."""
+    if Verdict.VIOLATED in verdicts:
+        return ExitCode.VIOLATED
+    if Verdict.HANG in verdicts or Verdict.NONDETERMINISTIC in verdicts:
+        return ExitCode.COULD_NOT_RUN
+    if Verdict.NOT_EXERCISED in verdicts or Verdict.HOLDS not in verdicts:
+        return ExitCode.NOT_EXERCISED
+    if strict and Certificate.INCONCLUSIVE in certificates:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.HOLDS
+
+
+def smallest(property_id: str, reports: Sequence[ScenarioReport]) -> Counterexample | None:
+    """The counterexample to show: one that replays, with the fewest preemptions, then steps."""
+    found = [report.counterexamples[property_id] for report in reports if property_id in report.counterexamples]
+    return min(
+        found,
+        key=lambda each: (
+            each.reproduced < each.replays,
+            each.recording.preemptions,
+            len(each.recording.decisions),
+        ),
+        default=None,
+    )
+
+
+def write_schedule(counterexample: Counterexample, directory: Path) -> Path:
+    """Save the schedule file of a counterexample; its name says what it shows."""
+    recording = counterexample.recording
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{recording.subject}-{recording.property}-{recording.scenario}.json"
+    path.write_text(recording.to_json(), encoding="utf-8")
+    return path
+
+
+def property_entry(property_id: str, reports: Sequence[ScenarioReport], schedule_files: Path) -> dict[str, Any]:
+    naming = [report for report in reports if property_id in report.missing]
+    verdict = judge_property(property_id, naming)
+    shown = smallest(property_id, naming)
+    entry: dict[str, Any] = {
+        "id": property_id,
+        "verdict": verdict.value,
+        "scenarios": [report.name for report in naming if property_id not in report.not_applicable],
+        "schedules": sum(report.schedules for report in naming if property_id not in report.not_applicable),
+        "violating_schedules": sum(report.violating.get(property_id, 0) for report in naming),
+        "counterexample": None,
+    }
+    if verdict is Verdict.NOT_APPLICABLE:
+        entry["why"] = "; ".join(sorted({report.not_applicable[property_id] for report in naming}))
+    elif verdict is Verdict.NOT_EXERCISED:
+        entry["why"] = "; ".join(
+            f"{report.name} never saw {', '.join(report.missing[property_id])}"
+            for report in naming
+            if report.missing[property_id]
+        )
+    if shown is not None:
+        entry["counterexample"] = counterexample_entry(shown, write_schedule(shown, schedule_files))
+    return entry
+
+
+def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str, Any]:
+    recording = counterexample.recording
+    return {
+        "file": str(file),
+        "scenario": recording.scenario,
+        "isolation": recording.isolation,
+        "why": recording.why,
+        "guilty": dict(counterexample.guilty),
+        "preemptions": recording.preemptions,
+        "proved_minimum": recording.proved_minimum,
+        "steps": len(recording.decisions),
+        "found_after_schedules": counterexample.found_after_schedules,
+        "found_after_seconds": round(counterexample.found_after_s, 3),
+        "shrink_tries": counterexample.shrink_tries,
+        "replays": counterexample.replays,
+        "reproduced": counterexample.reproduced,
+        "story": counterexample.story,
+    }
+
+
+def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "isolation": report.isolation,
+        "strategy": report.strategy,
+        "certificate": report.explored.certificate.value,
+        "preemption_bound": report.explored.bound,
+        "miss_bound": report.explored.miss_bound,
+        "schedules": report.schedules,
+        "distinct_schedules": report.distinct,
+        "steps": report.steps,
+        "steps_median": report.steps_median,
+        "distinct_outcomes": report.distinct_outcomes,
+        "unseen_outcomes": round(report.unseen_outcomes, 6),
+        "opaque": list(report.opaque),
+        "seconds": round(report.seconds, 3),
+        "digest": report.digest,
+        "happened": dict(report.labels),
+        "not_exercised": {each: list(labels) for each, labels in report.missing.items() if labels},
+        "not_applicable": dict(report.not_applicable),
+        "violated": sorted(report.counterexamples),
+        "hang": report.hang or None,
+        "diverged": report.diverged or None,
+    }
+
+
+def verify_document(
+    *,
+    subject: Mapping[str, Any],
+    server: Mapping[str, Any],
+    seed: int,
+    limits: Mapping[str, Any],
+    strict: bool,
+    interrupted: bool,
+    seconds: float,
+    reports: Sequence[ScenarioReport],
+    skipped: Mapping[str, str],
+    scenarios: Sequence[Scenario],
+    extra_properties: Sequence[dict[str, Any]],
+    schedule_files: Path,
+) -> dict[str, Any]:
+    """The whole document. ``skipped``: scenarios that the subject cannot play, with the reason."""
+    ids = list(dict.fromkeys(each for scenario in scenarios for each in scenario.properties))
+    properties = [property_entry(each, reports, schedule_files) for each in ids] + list(extra_properties)
+    verdicts = [Verdict(entry["verdict"]) for entry in properties]
+    certificates = [report.explored.certificate for report in reports]
+    code = exit_code(verdicts, certificates, strict=strict)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "subject": dict(subject),
+        "verdict": {
+            ExitCode.HOLDS: "holds",
+            ExitCode.VIOLATED: "violated",
+            ExitCode.COULD_NOT_RUN: "could_not_run",
+            ExitCode.NOT_EXERCISED: "not_exercised",
+            ExitCode.INCONCLUSIVE: "inconclusive",
+        }[code],
+        "exit_code": int(code),
+        "interrupted": interrupted,
+        "seed": seed,
+        "limits": dict(limits),
+        "strict": strict,
+        "server": dict(server),
+        "seconds": round(seconds, 3),
+        "schedules": sum(report.schedules for report in reports),
+        "distinct_schedules": sum(report.distinct for report in reports),
+        "properties": properties,
+        "scenarios": [scenario_entry(report) for report in reports],
+        "skipped": [{"name": name, "why": why} for name, why in skipped.items()],
+    }
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

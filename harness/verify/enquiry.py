@@ -1,0 +1,174 @@
+"""The campaign of one scenario, and what it has to report: certificate, counts, minimal counterexamples."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from functools import partial
+from statistics import median
+
+from harness.db.instrument import Plan
+from harness.engine.campaign import Campaign, Finding, fingerprint
+from harness.engine.execution import Hang
+from harness.engine.shrink import Shrinker
+from harness.explore.exhaustive import Exhaustive
+from harness.explore.mixture import Mixture
+from harness.explore.replay import Exact
+from harness.explore.strategy import Diverged, Strategy
+from harness.marketplace.properties import check, not_applicable
+from harness.marketplace.scenario import Scenario, labels, missing
+from harness.stats.good_turing import unseen
+from harness.stats.miss_bound import miss_bound
+from harness.verify.certificate import certify
+from harness.verify.orders import Counterexample, Order, ScenarioReport
+from harness.verify.story import tell
+from harness.verify.trial import Trial
+from harness.words.recording import Recording
+
+
+class Enquiry:
+    """The campaign of one scenario within a share."""
+
+    def __init__(
+        self, order: Order, plan: Plan, scenario: Scenario, quota: int | None, trial: Trial, strategy: Strategy
+    ) -> None:
+        self.scenario = scenario
+        self._order = order
+        self._plan = plan
+        self._quota = quota
+        self._trial = trial
+        self._judge = partial(check, ids=scenario.properties)
+        self.strategy = strategy
+        self.campaign = Campaign(trial, strategy, self._judge, labels)
+        self._seconds = 0.0
+        self._found_after_s: dict[str, float] = {}
+        self._found_after: dict[str, int] = {}
+
+    @property
+    def finished(self) -> bool:
+        return self.campaign.finished or self.campaign.tally.schedules == self._quota
+
+    def advance(self, until: float) -> None:
+        """Run schedules until the clock says ``until``, the quota is used up, or none is left."""
+        campaign, tally = self.campaign, self.campaign.tally
+        began = time.monotonic()
+        now = began
+        while now < until and tally.schedules != self._quota and campaign.advance():
+            now = time.monotonic()
+            if len(tally.findings) > len(self._found_after):
+                for property_id in tally.findings.keys() - self._found_after.keys():
+                    self._found_after[property_id] = tally.schedules
+                    self._found_after_s[property_id] = self._seconds + now - began
+        self._seconds += time.monotonic() - began
+
+    def advance_for(self, seconds: float) -> None:
+        self.advance(time.monotonic() + seconds)
+
+    def report(self) -> ScenarioReport:
+        tally, scenario = self.campaign.tally, self.scenario
+        inapplicable = {}
+        counterexamples = {}
+        diverged = str(tally.diverged or "")
+        hang = f"{tally.hang.why}\n{tally.hang.picture}" if tally.hang else ""
+        if tally.schedules:
+            history = self.campaign.last_history
+            assert history is not None
+            inapplicable = {
+                each: reason for each in scenario.properties if (reason := not_applicable(each, history)) is not None
+            }
+            for property_id, finding in tally.findings.items():
+                counterexamples[property_id] = self._explain(finding)
+        sampled = tally.drawn["urw"]
+        return ScenarioReport(
+            name=scenario.name,
+            isolation=scenario.isolation or self._order.isolation,
+            strategy=self.strategy.name,
+            explored=certify(
+                complete=self._complete,
+                completed_bound=self._completed_bound,
+                miss=miss_bound(sampled) if sampled and not tally.findings else None,
+                sampled=bool(sum(tally.drawn.values()) - tally.drawn["exhaustive"]),
+                opaque=bool(self._plan.opaque),
+                broken_off=bool(hang or diverged),
+            ),
+            schedules=tally.schedules,
+            distinct=len(tally.distinct),
+            steps=tally.total_steps,
+            steps_median=median(tally.steps.elements()) if tally.steps else 0,
+            distinct_outcomes=len(tally.outcomes),
+            unseen_outcomes=unseen(tally.outcomes.values()).new_next,
+            opaque=tuple(f"{place.where}: {place.reason}" for place in self._plan.opaque),
+            seconds=self._seconds,
+            digest=self.campaign.digest,
+            labels=dict(sorted(tally.labels.items())),
+            missing={each: missing(scenario.exercised_by(each), tally.labels) for each in scenario.properties},
+            not_applicable=inapplicable,
+            violating=dict(tally.violating),
+            counterexamples=counterexamples,
+            hang=hang,
+            diverged=diverged,
+        )
+
+    @property
+    def _complete(self) -> bool:
+        return isinstance(self.strategy, Exhaustive | Mixture) and self.strategy.complete
+
+    @property
+    def _completed_bound(self) -> int | None:
+        return self.strategy.completed_bound if isinstance(self.strategy, Exhaustive | Mixture) else None
+
+    def _explain(self, finding: Finding) -> Counterexample:
+        property_id = finding.violation.property
+        completed = self._completed_bound
+        # A bound that was completed without breaking the property needs no second proof.
+        clean_up_to = None if completed is None else min(completed, finding.preemptions - 1)
+        try:
+            shrunk = Shrinker(self._trial, self._judge).shrink(finding, clean_up_to=clean_up_to)
+            finding, proved, tries = shrunk.finding, shrunk.proved, shrunk.tries
+        except (Hang, Diverged):
+            proved, tries = False, 0  # the replays below say how faithful the run is
+        recording = record(self._order, self.scenario, finding, proved)
+        return Counterexample(
+            recording=recording,
+            guilty=finding.violation.guilty,
+            found_after_schedules=self._found_after[property_id],
+            found_after_s=self._found_after_s[property_id],
+            shrink_tries=tries,
+            replays=self._order.replays,
+            reproduced=sum(replays(self._trial, recording) for _ in range(self._order.replays)),
+            story=tell(self.scenario, self._plan, finding.run, finding.history),
+        )
+
+
+def seed_of(seed: int, scenario: str) -> int:
+    """Each scenario draws from a seed of its own, so that leaving one out does not change the others."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{scenario}".encode()).digest()[:8], "big")
+
+
+def record(order: Order, scenario: Scenario, finding: Finding, proved: bool) -> Recording:
+    return Recording(
+        subject=order.subject.name,
+        subject_digest=order.subject.digest,
+        scenario=scenario.name,
+        scenario_digest=scenario.digest,
+        isolation=scenario.isolation or order.isolation,
+        property=finding.violation.property,
+        why=finding.violation.why,
+        preemptions=finding.preemptions,
+        proved_minimum=proved,
+        decisions=tuple(finding.run.decisions),
+        events=tuple(finding.run.events),
+        outcome=fingerprint(finding.history),
+    )
+
+
+def replays(trial: Trial, recording: Recording) -> bool:
+    """Run a recording again; True when everything that it holds came again."""
+    strategy = Exact(recording.decisions)
+    strategy.begin()
+    try:
+        run, history = trial.run(strategy)
+        strategy.end(run.decisions)
+    except (Diverged, Hang):
+        return False
+    return tuple(run.events) == recording.events and fingerprint(history) == recording.outcome

@@ -1,0 +1,86 @@
+"""What is asked of a verification, and what each scenario's campaign reports back. All of it crosses processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.marketplace.scenario import Scenario
+from harness.marketplace.subject import Subject
+from harness.verify.certificate import Explored
+from harness.words.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop: after ``seconds`` of exploring, or after ``schedules`` (shared evenly by the scenarios)."""
+
+    seconds: float | None = None
+    schedules: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A worker's share: scenarios with the number of schedules that each may run (None: no limit).
+
+    ``core`` is the processor to share with its backends, None to leave the choice to the system.
+    """
+
+    dsn: str
+    subject: Subject
+    local: bool
+    core: int | None
+    scenarios: tuple[tuple[Scenario, int | None], ...]
+    seconds: float | None
+    seed: int
+    isolation: str
+    replays: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A minimal run that breaks a property, and how faithfully it was made again.
+
+    ``story`` is the run told step by step (``harness.verify.story``), for people.
+    """
+
+    recording: Recording
+    guilty: tuple[tuple[str, str], ...]
+    found_after_schedules: int
+    found_after_s: float
+    shrink_tries: int
+    replays: int
+    reproduced: int
+    story: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioReport:
+    """What one campaign did and saw."""
+
+    name: str
+    isolation: str
+    strategy: str
+    explored: Explored
+    schedules: int
+    distinct: int
+    steps: int
+    steps_median: float
+    distinct_outcomes: int
+    unseen_outcomes: float
+    """Estimated chance that one more schedule ends in an outcome not seen yet (Good-Turing)."""
+    opaque: tuple[str, ...]
+    seconds: float
+    digest: str
+    labels: Mapping[str, int]
+    """In how many schedules each label was seen."""
+    missing: Mapping[str, tuple[str, ...]]
+    """Property to the labels without which it was not exercised; empty when it was."""
+    not_applicable: Mapping[str, str]
+    """Property to the reason why it says nothing here."""
+    violating: Mapping[str, int]
+    """Property to the number of schedules that broke it."""
+    counterexamples: Mapping[str, Counterexample] = field(default_factory=dict)
+    hang: str = ""
+    diverged: str = ""

@@ -1,0 +1,149 @@
+"""The whole of ``harness verify``, from a server to the run document."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness.db.any_server import AnyServer
+from harness.db.instrument import Plan
+from harness.db.migrate import apply
+from harness.db.pinning import choose_core
+from harness.marketplace.properties.grants import ONLY_SERVICE_ROLE
+from harness.marketplace.scenario import Scenario
+from harness.marketplace.subject import Subject
+from harness.verify.document import verify_document
+from harness.verify.orders import Limits, Order, ScenarioReport
+from harness.verify.prepared import prepare
+from harness.verify.privileges import judge_privileges
+from harness.verify.share import Progress
+from harness.verify.workers import run_workers
+from harness.words.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to verify and how far. ``isolation`` is that of scenarios that ask for none; ``workers`` how many processes.
+
+    ``schedule_files`` is the directory for the schedule files of counterexamples.
+    """
+
+    subject: Subject
+    scenarios: Sequence[Scenario]
+    limits: Limits
+    schedule_files: Path
+    seed: int = 0
+    strict: bool = False
+    isolation: str = "read committed"
+    workers: int = 1
+    pinned: bool = True
+    replays: int = 10
+    all_scenarios: bool = True
+
+
+def playable(subject: Subject, scenarios: Sequence[Scenario]) -> tuple[list[Scenario], dict[str, str]]:
+    """The scenarios that the subject can play, and why it cannot play the others."""
+    able, skipped = [], {}
+    for scenario in scenarios:
+        if lacking := subject.lacks(scenario.start, scenario.operations):
+            skipped[scenario.name] = f"{subject.name} has no {', no '.join(lacking)}"
+        else:
+            able.append(scenario)
+    return able, skipped
+
+
+def verify(
+    server: AnyServer, options: Options, progress: Progress, on_interrupt: Callable[[], None]
+) -> dict[str, Any]:
+    """Verify ``options.subject`` on an open server and return the run document.
+
+    Raises ``UsageError`` for a subject that the server refuses, or that can play none of the scenarios.
+    """
+    began = time.monotonic()
+    subject = options.subject
+    scenarios, skipped = playable(subject, options.scenarios)
+    if not scenarios:
+        raise UsageError(
+            "nothing-to-verify",
+            "; ".join(skipped.values()) or "no scenario is selected",
+            expected="a subject with the operations of at least one selected scenario",
+            remedy="add them to [calls] in its subject.toml, or select other scenarios",
+        )
+    if not server.superuser:
+        raise UsageError(
+            "no-superuser",
+            "the role of the DSN is no superuser",
+            expected="a superuser: instrumenting, cancelling and resetting need one",
+            remedy="name another role, or leave --dsn out to use an embedded server",
+        )
+    server.ensure_roles(subject.roles)
+    extra = []
+    if options.all_scenarios:
+        with server.database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+            apply(connection, subject.migrations)
+            extra.append(judge_privileges(connection, subject))
+    with ExitStack() as databases:
+        template = server.create_database()
+        databases.callback(server.drop_database, template)
+        prepared = prepare(server.dsn(template), subject)
+        orders = []
+        for number, share in enumerate(_shares(options, scenarios)):
+            dsn = databases.enter_context(server.database(template))
+            orders.append(_order(server, dsn, options, number, share))
+        reports, interrupted = run_workers(orders, prepared.plan, progress, on_interrupt)
+    order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
+    reports.sort(key=lambda report: order_of[report.name])
+    return verify_document(
+        subject={"name": subject.name, "digest": subject.digest, "points": len(prepared.plan.points)},
+        server={
+            "version": server.version,
+            "local": server.local,
+            "workers": len(orders),
+            "pinned": orders[0].core is not None,
+        },
+        seed=options.seed,
+        limits={"seconds": options.limits.seconds, "schedules": options.limits.schedules},
+        strict=options.strict,
+        interrupted=interrupted,
+        seconds=time.monotonic() - began,
+        reports=reports,
+        skipped=skipped,
+        scenarios=[*scenarios, *(each for each in options.scenarios if each.name in skipped)],
+        extra_properties=extra,
+        schedule_files=options.schedule_files,
+    )
+
+
+Share = tuple[tuple[Scenario, int | None], ...]
+
+
+def _shares(options: Options, scenarios: Sequence[Scenario]) -> list[Share]:
+    """The scenarios dealt out in turn, each with its part of the schedules."""
+    total = options.limits.schedules
+    quotas: list[int | None] = [None] * len(scenarios)
+    if total is not None:
+        part, rest = divmod(total, len(scenarios))
+        quotas = [part + (number < rest) for number in range(len(scenarios))]
+    dealt = list(zip(scenarios, quotas, strict=True))
+    workers = max(1, min(options.workers, len(scenarios)))
+    return [tuple(dealt[number::workers]) for number in range(workers)]
+
+
+def _order(server: AnyServer, dsn: str, options: Options, number: int, share: Share) -> Order:
+    return Order(
+        dsn=dsn,
+        subject=options.subject,
+        local=server.local,
+        core=choose_core(number) if options.pinned and server.local else None,
+        scenarios=share,
+        seconds=options.limits.seconds,
+        seed=options.seed,
+        isolation=options.isolation,
+        replays=options.replays,
+    )

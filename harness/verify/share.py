@@ -1,0 +1,48 @@
+"""A worker's share of a verification: its scenarios in turn, on one core, until the limits are reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from harness.db.instrument import Plan
+from harness.explore.mixture import Mixture
+from harness.verify.enquiry import Enquiry, seed_of
+from harness.verify.orders import Order, ScenarioReport
+from harness.verify.theatre import Theatre
+
+SLICE_S = 0.25
+"""How long a scenario runs before the next one of the share has its turn, seconds."""
+
+Progress = Callable[[str, int, int], None]
+"""Told now and then: a scenario, its schedules so far, how many of its properties are broken."""
+
+
+def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callable[[], bool]) -> list[ScenarioReport]:
+    """Explore the scenarios of ``order`` in turns; ``stopped`` ends it early with what there is.
+
+    Raises ``HarnessError`` for a subject that cannot be run.
+    """
+    with Theatre(order) as theatre:
+        enquiries = [
+            Enquiry(order, plan, scenario, quota, theatre.trial(scenario), Mixture(seed_of(order.seed, scenario.name)))
+            for scenario, quota in order.scenarios
+        ]
+        deadline = float("inf") if order.seconds is None else time.monotonic() + order.seconds
+        _take_turns(enquiries, deadline, progress, stopped)
+        return [enquiry.report() for enquiry in enquiries]
+
+
+def _take_turns(
+    enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]
+) -> None:
+    going = list(enquiries)
+    while going and not stopped():
+        for enquiry in list(going):
+            now = time.monotonic()
+            if now >= deadline or stopped():
+                return
+            enquiry.advance(min(now + SLICE_S, deadline))
+            progress(enquiry.scenario.name, enquiry.campaign.tally.schedules, len(enquiry.campaign.tally.findings))
+            if enquiry.finished:
+                going.remove(enquiry)

@@ -1,0 +1,86 @@
+"""A run told step by step: who did what where, who waited for whom, what came of it. Plain data, rendered elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from typing import Any
+
+from harness.db.instrument import Plan
+from harness.engine.execution import Run
+from harness.marketplace.scenario import Scenario
+from harness.words.history import Call, EventKind, History, Result
+from harness.words.stage import CANCEL_POINT, CLIENT_POINT
+
+
+def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str, Any]:
+    """``sessions``, ``steps`` (each with its session, place, statement and events), ``start`` and ``final``."""
+    names = list(scenario.sessions)
+    points = {point.id: point for point in plan.points}
+    steps = []
+    for number, (decision, point) in enumerate(zip(run.decisions, run.points, strict=True)):
+        session = decision.chosen
+        call = _call_at(history, session, number)
+        step: dict[str, Any] = {"step": number, "session": names[session], "events": []}
+        if point == CANCEL_POINT:
+            step["where"] = "cancel"
+        elif point == CLIENT_POINT:
+            step["where"] = "client"
+            step["statement"] = " ".join(run.statements.get(number, "").split())
+        else:
+            place = points[point]
+            step["where"] = f"{place.function}:{place.line}"
+            step["statement"] = place.sql
+        if call is not None and call.invoked == number:
+            step["invokes"] = str(call.operation)
+        if decision.current is not None and decision.current != session and decision.current in decision.enabled:
+            step["preempts"] = names[decision.current]
+        steps.append(step)
+    for event in run.events:
+        told = {"kind": event.kind.value, "session": names[event.session]}
+        if event.detail:
+            told["detail"] = event.detail
+        if event.peers:
+            told["peers"] = [names[peer] if 0 <= peer < len(names) else "another client" for peer in event.peers]
+        steps[event.step]["events"].append(told)
+    for call in history.calls:
+        if call.returned is not None:
+            answer = {"kind": EventKind.RETURN.value, "session": names[call.session], "detail": tell_result(call.result)}
+            steps[call.returned]["events"].append(answer)
+    return {
+        "sessions": names,
+        "steps": steps,
+        "start": plain(history.start),
+        "final": plain(history.final),
+    }
+
+
+def tell_result(result: Result) -> str:
+    """``ok (balance=40.00)``, ``refused lead_unavailable``."""
+    values = ", ".join(f"{name}={_short(value)}" for name, value in result.value)
+    return " ".join(part for part in (result.status.value, result.code, f"({values})" if values else "") if part)
+
+
+def plain(value: Any) -> Any:
+    """As JSON can hold it; money stays exact as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        if value and all(isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], str) for part in value):
+            return {name: plain(part) for name, part in value}
+        return [plain(part) for part in value]
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _call_at(history: History, session: int, step: int) -> Call | None:
+    for call in history.calls:
+        if call.session == session and call.invoked <= step and (call.returned is None or step <= call.returned):
+            return call
+    return None
+
+
+def _short(value: Any) -> str:
+    return "[" + " ".join(map(str, value)) + "]" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,70 @@
+"""Where trials are staged: one database, its sessions and controller on one core, one connection for start and end."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from harness.db.pinning import pin
+from harness.db.stage import PostgresStage
+from harness.marketplace.scenario import Scenario
+from harness.verify.orders import Order
+from harness.verify.trial import Trial
+
+
+class Theatre:
+    """Stages the scenarios of one order; a context manager. One stage for each isolation level that is asked for."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._stages: dict[str, PostgresStage] = {}
+        self._exits = ExitStack()
+        self._pin = partial(_pin, order.core) if order.core is not None else None
+
+    def __enter__(self) -> Self:
+        self._connection: psycopg.Connection[Any] = self._exits.enter_context(
+            psycopg.connect(self._order.dsn, autocommit=True)
+        )
+        if self._pin is not None:
+            self._pin(os.getpid())
+            self._pin(self._connection.info.backend_pid)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._exits.__exit__(kind, error, traceback)
+
+    def trial(self, scenario: Scenario) -> Trial:
+        """A trial of ``scenario``; those of one isolation level share their sessions."""
+        isolation = self.isolation_of(scenario)
+        if isolation not in self._stages:
+            stage = PostgresStage(
+                self._order.dsn,
+                local=self._order.local,
+                prepare_session=self._preparation(isolation),
+                pin=self._pin,
+            )
+            self._stages[isolation] = self._exits.enter_context(stage)
+        return Trial(self._order.subject, scenario, self._stages[isolation], self._connection)
+
+    def isolation_of(self, scenario: Scenario) -> str:
+        return scenario.isolation or self._order.isolation
+
+    def _preparation(self, isolation: str) -> tuple[str, ...]:
+        """What every client session says first: its isolation level, then its role."""
+        level = sql.SQL("SET default_transaction_isolation TO {}").format(sql.Literal(isolation))
+        statements = [level.as_string(self._connection)]
+        if role := self._order.subject.client_role:
+            statements.append(sql.SQL("SET ROLE {}").format(sql.Identifier(role)).as_string(self._connection))
+        return tuple(statements)
+
+
+def _pin(core: int, pid: int) -> None:
+    pin([pid], core)

@@ -1,0 +1,105 @@
+"""The worker processes of a verification: one per core, each with a database of its own and a share of the scenarios.
+
+A worker's campaigns depend on the seed alone, so how the scenarios are shared out changes no result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import psycopg
+
+from harness.db.instrument import Plan
+from harness.verify.orders import Order, ScenarioReport
+from harness.verify.share import Progress, explore_share
+from harness.words.errors import CouldNotRun, HarnessError
+
+_SHUTDOWN_S = 60.0
+"""How long workers may take for their reports (shrinking and replays) after they were told to stop, seconds."""
+
+
+def run_workers(
+    orders: Sequence[Order], plan: Plan, progress: Progress, on_interrupt: Callable[[], None]
+) -> tuple[list[ScenarioReport], bool]:
+    """All reports, and whether Ctrl-C cut the exploration short (``on_interrupt`` is called then, once).
+
+    Raises the first ``HarnessError`` of a worker, and ``CouldNotRun`` for one that died; no worker outlives the call.
+    """
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    pipes: dict[Connection, BaseProcess] = {}
+    for order in orders:
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
+        process.start()
+        sender.close()
+        pipes[receiver] = process
+    reports: list[ScenarioReport] = []
+    interrupted = False
+    try:
+        while pipes:
+            try:
+                for ready in wait(list(pipes)):
+                    assert isinstance(ready, Connection)
+                    if _receive(ready, pipes, reports, progress):
+                        pipes.pop(ready).join()
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                stop.set()
+                on_interrupt()
+    finally:
+        for process in pipes.values():
+            process.kill()
+            process.join()
+    return reports, interrupted
+
+
+def _receive(
+    pipe: Connection, pipes: dict[Connection, BaseProcess], reports: list[ScenarioReport], progress: Progress
+) -> bool:
+    """Take one message; True when it was the worker's last."""
+    try:
+        kind, content = pipe.recv()
+    except EOFError:
+        process = pipes[pipe]
+        process.join(_SHUTDOWN_S)
+        raise CouldNotRun(
+            "worker-died", f"a worker process ended with status {process.exitcode}", remedy="see its message above"
+        ) from None
+    if kind == "progress":
+        progress(*content)
+        return False
+    if kind == "error":
+        raise content
+    reports.extend(content)
+    return True
+
+
+def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
+    """The body of a worker process: Ctrl-C is the parent's affair, and a parent that is gone ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def progress(*content: Any) -> None:
+        pipe.send(("progress", content))
+
+    with contextlib.suppress(BrokenPipeError):
+        try:
+            pipe.send(("reports", explore_share(order, plan, progress, stop.is_set)))
+        except HarnessError as error:
+            pipe.send(("error", error))
+        except psycopg.OperationalError as error:
+            lost = CouldNotRun(
+                "connection-lost",
+                f"the connection to the server was lost: {str(error).strip()}",
+                remedy="see the server's log",
+            )
+            pipe.send(("error", lost))
