@@ -166,11 +166,15 @@ def test_a_ledger_that_does_not_sum_to_the_balance_breaks_conservation_alone() -
     assert broken(at_once(TWO_BUYERS, [(BUY_P, OK)], final)) == {"conservation"}
 
 
-def test_conservation_needs_to_read_top_ups_where_there_are_some() -> None:
+@pytest.mark.parametrize("result", [OK, Result(Status.UNKNOWN)])
+def test_a_top_up_that_nobody_can_read_back_counts_when_it_was_acknowledged(result: Result) -> None:
     start = Start({"A": TEN}, LEADS, top_ups={"t": TopUpStart("A", TEN)})
-    history = at_once(start, [(TopUp("t"), OK)], ended(start, TopUp("t"), unread=["top_ups"]))
-    assert not_applicable("conservation", history)
-    assert not_applicable("conservation", serially(start, [TopUp("t")])) is None
+    unread = ["top_ups", "ledger"]
+    history = at_once(start, [(TopUp("t"), result)], ended(start, TopUp("t"), unread=unread))
+    assert broken(history) == set()
+    assert (not_applicable("conservation", history) is None) == (result == OK)
+    lost = at_once(start, [(TopUp("t"), result)], ended(start, unread=unread))
+    assert ("conservation" in broken(lost)) == (result == OK)
 
 
 def test_cents_are_not_rounded_away() -> None:

@@ -52,9 +52,7 @@ def judge_charges(facts: Facts) -> Judgement:
 
 def judge_balances(facts: Facts) -> Judgement:
     """No ledger to read: blame purchases only when exactly their cost is too much, or too little, to be there."""
-    for workspace in sorted(facts.start.workspaces):
-        if workspace not in facts.balances:
-            continue
+    for workspace in facts.accounted:
         taken, bought = facts.taken(workspace), facts.bought(workspace)
         costs = facts.sums(bought)
         if taken in costs:

@@ -41,9 +41,7 @@ def judge_balances(facts: Facts) -> Judgement:
 
     A workspace that gained more than it should is blamed here only when no top-up can be the cause.
     """
-    for workspace in sorted(facts.start.workspaces):
-        if workspace not in facts.balances:
-            continue
+    for workspace in facts.accounted:
         taken, bought = facts.taken(workspace), facts.bought(workspace)
         costs = facts.sums(bought)
         topped_up = any(row.workspace == workspace for row in facts.start.top_ups.values())

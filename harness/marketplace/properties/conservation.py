@@ -10,9 +10,7 @@ from harness.marketplace.properties.property import Judgement, Property
 
 def judge(facts: Facts) -> Judgement:
     ledger = dict(facts.final.ledger or ())
-    for workspace in sorted(facts.start.workspaces):
-        if workspace not in facts.balances:
-            continue
+    for workspace in facts.accounted:
         balance, taken = facts.balances[workspace], facts.taken(workspace)
         guilty = (("workspace", workspace), ("balance", str(balance)))
         costs = facts.sums(facts.bought(workspace))
@@ -24,15 +22,10 @@ def judge(facts: Facts) -> Judgement:
             yield f"workspace {workspace} has {balance} credits, but its ledger sums to {entries}", guilty
 
 
-def judgeable(facts: Facts) -> bool:
-    """Without a way to read top-ups back, nobody knows what should have come in."""
-    return facts.final.top_ups is not None or not facts.start.top_ups
-
-
 CONSERVATION = Property(
     "conservation",
     "every balance is its opening plus top-ups and refunds minus completed credit purchases, and its ledger's sum",
     judge,
     needs=("balances", "purchases"),
-    concerns=judgeable,
+    concerns=lambda facts: bool(facts.accounted),
 )

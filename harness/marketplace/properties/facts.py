@@ -19,6 +19,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Refund,
+    TopUp,
     UpdatePrice,
     Validate,
 )
@@ -98,14 +99,24 @@ class Facts:
         return tuple(sorted(name for name, status in self.status.items() if status == "completed"))
 
     @cached_property
-    def credited(self) -> dict[str, Decimal]:
-        """Workspace to the sum of its top-ups that are completed in the end."""
-        done = dict(self.final.top_ups or ())
-        sums: dict[str, Decimal] = {}
-        for name, row in self.start.top_ups.items():
-            if done.get(name) == "completed":
-                sums[row.workspace] = sums.get(row.workspace, Decimal(0)) + row.amount
-        return sums
+    def topped_up(self) -> frozenset[str]:
+        """The top-ups that are completed in the end: as read back, else as acknowledged."""
+        if self.final.top_ups is not None:
+            return frozenset(name for name, status in self.final.top_ups if status == "completed")
+        return frozenset(call.operation.top_up for call in self.attempts(TopUp) if call.result.status is Status.OK)
+
+    @cached_property
+    def accounted(self) -> tuple[str, ...]:
+        """The workspaces of which everything that came in is known, in order of name.
+
+        It is not, where a top-up may or may not have arrived and there is no probe to tell.
+        """
+        doubtful = {
+            self.start.top_ups[call.operation.top_up].workspace
+            for call in self.attempts(TopUp)
+            if self.final.top_ups is None and call.result.status is Status.UNKNOWN
+        }
+        return tuple(sorted(self.start.workspaces.keys() & self.balances.keys() - doubtful))
 
     def bought(self, workspace: str) -> list[Claim]:
         """The credit purchases of a workspace that were completed between the start and the end."""
@@ -134,8 +145,15 @@ class Facts:
 
     def taken(self, workspace: str) -> Decimal:
         """What left a workspace's balance for purchases: opening, plus what came in, minus what is there now."""
-        inflow = self.credited.get(workspace, Decimal(0)) + self.returned(workspace)
-        return self.start.workspaces[workspace] + inflow - self.balances[workspace]
+        credited = sum(
+            (
+                row.amount
+                for name, row in self.start.top_ups.items()
+                if name in self.topped_up and row.workspace == workspace
+            ),
+            self.returned(workspace),
+        )
+        return self.start.workspaces[workspace] + credited - self.balances[workspace]
 
     def attempts(self, *kinds: type) -> list[Call]:
         return [call for call in self.calls if isinstance(call.operation, kinds)]

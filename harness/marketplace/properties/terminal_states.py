@@ -42,7 +42,8 @@ def endings(facts: Facts, name: str) -> list[tuple[Call, str]]:
             continue
         if isinstance(operation, Sweep):
             row = facts.start.purchases.get(name)
-            expired = row is not None and row.reserved == "expired"
+            # Where nothing is reserved, nothing expires.
+            expired = row is not None and row.reserved == "expired" and facts.final.reservations is not None
         else:
             expired = operation.kind == EXPIRED and operation.purchase == name
         if expired:

@@ -65,6 +65,8 @@ def judge_top_ups(facts: Facts) -> Judgement:
             continue
         row = facts.start.top_ups[name]
         guilty = (("top-up", name), ("workspace", row.workspace))
+        if row.workspace not in facts.accounted:
+            continue
         extra = min(facts.sums(facts.bought(row.workspace))) - facts.taken(row.workspace)
         if count_fresh(calls) > 1:
             yield f"top-up {name} was credited afresh by {count_fresh(calls)} of {len(calls)} deliveries", guilty
