@@ -1,0 +1,1 @@
+DROP FUNCTION complete_credit_top_up(uuid);
