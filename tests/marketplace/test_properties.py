@@ -433,7 +433,7 @@ def waits(step: int, session: int, *peers: int) -> Event:
 
 def test_a_deadlock_is_a_violation_even_when_all_ends_well() -> None:
     history = serially(PENDING, [COMPLETE_P])
-    deadlocked = replace(history, events=(Event(3, 0, EventKind.DEADLOCK, peers=(1,)),))
+    deadlocked = replace(history, events=(Event(3, 0, EventKind.DEADLOCK, peers=(0, 1)),))
     assert broken(deadlocked) == {"no-deadlock"}
     assert why(deadlocked, "no-deadlock") == "session 0 and session 1 waited for each other at step 3"
 

@@ -12,10 +12,11 @@ DEADLOCK_DETECTED = "40P01"
 def judge(facts: Facts) -> Judgement:
     for event in facts.events:
         if event.kind is EventKind.DEADLOCK:
-            others = " and ".join(f"session {peer}" for peer in event.peers) or "another session"
+            circle = tuple(dict.fromkeys((event.session, *event.peers)))
+            names = " and ".join(f"session {each}" for each in circle)
             yield (
-                f"session {event.session} and {others} waited for each other at step {event.step}",
-                (("session", str(event.session)), *(("session", str(peer)) for peer in event.peers)),
+                f"{names} waited for each other at step {event.step}",
+                tuple(("session", str(each)) for each in circle),
             )
             return
     for call in facts.calls:
