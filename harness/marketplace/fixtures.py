@@ -90,15 +90,14 @@ def _rows(names: Names, start: Start) -> Iterator[tuple[str, str, dict[str, Any]
         )
     for name, purchase in start.purchases.items():
         own, workspace = names.id_of("purchase", name), names.id_of("workspace", purchase.workspace)
-        prices = {lead: start.leads[lead].price or Decimal(0) for lead in purchase.leads}
+        items = [(names.id_of("lead", item), start.leads[item].price or Decimal(0)) for item in purchase.leads]
         row = {"id": own, "workspace": workspace, "method": purchase.method, "status": purchase.status}
-        yield "purchase", name, {**row, "total": sum(prices.values(), Decimal(0))}
-        for lead, price in prices.items():
-            yield "item", name, {"purchase": own, "lead": names.id_of("lead", lead), "price": price}
-        for lead in prices if purchase.reserved else ():
+        yield "purchase", name, {**row, "total": sum((price for _, price in items), Decimal(0))}
+        for item_id, price in items:
+            yield "item", name, {"purchase": own, "lead": item_id, "price": price}
+        for item_id, _ in items if purchase.reserved else ():
             expired = purchase.reserved == "expired"
-            reserved = {"purchase": own, "lead": names.id_of("lead", lead), "workspace": workspace, "expired": expired}
-            yield "reservation", name, reserved
+            yield "reservation", name, {"purchase": own, "lead": item_id, "workspace": workspace, "expired": expired}
     for name, top_up in start.top_ups.items():
         workspace = names.id_of("workspace", top_up.workspace)
         yield "top_up", name, {"id": names.id_of("top_up", name), "workspace": workspace, "amount": top_up.amount}
