@@ -30,9 +30,10 @@ def parse_dsn(dsn: str) -> dict[str, str]:
 def connect(dsn: str) -> psycopg.Connection:
     """An autocommit connection. Raises UsageError when the DSN leads to no server that lets us in."""
     parts = parse_dsn(dsn)
-    waiting = {} if "connect_timeout" in parts else {"connect_timeout": CONNECT_SECONDS_MAX}
+    # On a server in SQL_ASCII psycopg would give bytes for text.
+    wanted = {"connect_timeout": str(CONNECT_SECONDS_MAX)} | parts | {"client_encoding": "utf8"}
     try:
-        return psycopg.connect(make_conninfo(dsn, **waiting), autocommit=True)
+        return psycopg.connect(make_conninfo(**wanted), autocommit=True)
     except psycopg.OperationalError as error:
         raise unreachable(error, parts) from None
 

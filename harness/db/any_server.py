@@ -102,7 +102,7 @@ class AnyServer(ABC):
             )
         database = sql.Identifier(name)
         with administration(self.dsn()) as connection:
-            source = sql.Identifier(template or "template0")
+            source = sql.SQL("template0 ENCODING 'UTF8'") if template is None else sql.Identifier(template)
             strategy = sql.SQL(" STRATEGY FILE_COPY" if self.copies_files else "")
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, source) + strategy)
             self._databases.add(name)
