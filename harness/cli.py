@@ -28,14 +28,18 @@ app = App(
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
 
-SubjectName = Annotated[str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")]
+SubjectName = Annotated[
+    str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")
+]
 Database = Annotated[
     str,
     Parameter(help="where PostgreSQL comes from: auto, embedded, embedded-17, local or container"),
 ]
 Dsn = Annotated[
     str | None,
-    Parameter(help="a server to use instead; only databases that we make and drop there are touched", env_var="HARNESS_DSN"),
+    Parameter(
+        help="a server to use instead; only databases that we make and drop there are touched", env_var="HARNESS_DSN"
+    ),
 ]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]

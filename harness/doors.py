@@ -67,9 +67,11 @@ def verify(
         all_scenarios=not scenario_names,
     )
     able, _ = playable(subject, scenarios)
-    with provision(database) as server:
-        with Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress:
-            document = run_verification(server, options, progress.update, progress.interrupted)
+    with (
+        provision(database) as server,
+        Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
+    ):
+        document = run_verification(server, options, progress.update, progress.interrupted)
     if json_file is not None:
         write_document(document, json_file)
     if junit_file is not None:

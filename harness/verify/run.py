@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,12 @@ from typing import Any
 import psycopg
 
 from harness.db.any_server import AnyServer
-from harness.db.instrument import Plan
 from harness.db.migrate import apply
 from harness.db.pinning import choose_core
-from harness.marketplace.properties.grants import ONLY_SERVICE_ROLE
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.document import verify_document
-from harness.verify.orders import Limits, Order, ScenarioReport
+from harness.verify.orders import Limits, Order
 from harness.verify.prepared import prepare
 from harness.verify.privileges import judge_privileges
 from harness.verify.share import Progress
@@ -58,9 +56,7 @@ def playable(subject: Subject, scenarios: Sequence[Scenario]) -> tuple[list[Scen
     return able, skipped
 
 
-def verify(
-    server: AnyServer, options: Options, progress: Progress, on_interrupt: Callable[[], None]
-) -> dict[str, Any]:
+def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt: Callable[[], None]) -> dict[str, Any]:
     """Verify ``options.subject`` on an open server and return the run document.
 
     Raises ``UsageError`` for a subject that the server refuses, or that can play none of the scenarios.

@@ -33,9 +33,7 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
         return [enquiry.report() for enquiry in enquiries]
 
 
-def _take_turns(
-    enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]
-) -> None:
+def _take_turns(enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]) -> None:
     going = list(enquiries)
     while going and not stopped():
         for enquiry in list(going):

@@ -38,7 +38,7 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
             step["preempts"] = names[decision.current]
         steps.append(step)
     for event in run.events:
-        told = {"kind": event.kind.value, "session": names[event.session]}
+        told: dict[str, Any] = {"kind": event.kind.value, "session": names[event.session]}
         if event.detail:
             told["detail"] = event.detail
         if event.peers:
@@ -46,7 +46,11 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
         steps[event.step]["events"].append(told)
     for call in history.calls:
         if call.returned is not None:
-            answer = {"kind": EventKind.RETURN.value, "session": names[call.session], "detail": tell_result(call.result)}
+            answer = {
+                "kind": EventKind.RETURN.value,
+                "session": names[call.session],
+                "detail": tell_result(call.result),
+            }
             steps[call.returned]["events"].append(answer)
     return {
         "sessions": names,

@@ -37,7 +37,7 @@ def run_workers(
     pipes: dict[Connection, BaseProcess] = {}
     for order in orders:
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
+        process: BaseProcess = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
         process.start()
         sender.close()
         pipes[receiver] = process

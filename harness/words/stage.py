@@ -55,9 +55,12 @@ CANCEL_POINT = -2
 class Stage(Protocol):
     """Sessions on a server, and the evidence that the server gives about them."""
 
-    actors: Sequence[Actor]
-    deadlock_timeout_s: float
-    """The server's setting, seconds."""
+    @property
+    def actors(self) -> Sequence[Actor]: ...
+
+    @property
+    def deadlock_timeout_s(self) -> float:
+        """The server's setting, seconds."""
 
     def pump(self, timeout_s: float) -> bool:
         """Wait until something arrives from the server, at most so long, and let the sessions take it.
