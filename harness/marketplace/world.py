@@ -50,8 +50,8 @@ class World:
         self._tables: list[sql.Identifier] = []
         self._rows: dict[str, int] = {}
         self._resets = 0
-        self._every = 1
-        self._next_housekeeping = 2
+        self._vacuum_every = 1
+        self._look_at = 2
 
     def install(self, connection: Connection[Any]) -> None:
         """Try the fixtures and probes, and leave one function that resets. The schema ``harness`` must be there.
@@ -84,7 +84,7 @@ class World:
             for schema, table in connection.execute(_TABLES, (list(self._subject.schemas),)).fetchall()
         ]
         self._rows = self._count(connection)
-        self._every = max(16, min(256, _DEAD_ROWS_MAX // max(1, *self._rows.values())))
+        self._vacuum_every = max(16, _DEAD_ROWS_MAX // max([4, *self._rows.values()]))
         self._vacuum(connection)
 
     def reset(self, connection: Connection[Any]) -> None:
@@ -95,10 +95,11 @@ class World:
         """
         self._run(connection, self._reset_name)
         self._resets += 1
-        if self._resets >= self._next_housekeeping:
-            # Early, so that a forgotten table is soon seen, and then now and again.
-            self._next_housekeeping = self._resets + min(self._resets, self._every)
+        if self._resets == self._look_at:
+            # At 2, 4, 8, ...: a forgotten table is seen at once, and it costs nothing later.
+            self._look_at *= 2
             self._look_for_leftovers(connection)
+        if self._resets % self._vacuum_every == 0:
             self._vacuum(connection)
 
     def read(self, connection: Connection[Any]) -> State:
@@ -183,11 +184,9 @@ class World:
 
     def _count(self, connection: Connection[Any]) -> dict[str, int]:
         """Rows of every table of the subject's schemas."""
-        counts = {}
-        for table in self._tables:
-            row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
-            counts[table.as_string(connection)] = int(row[0]) if row else 0
-        return counts
+        counts = [sql.SQL("(SELECT count(*) FROM {})").format(table) for table in self._tables]
+        row = connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(counts))).fetchone() or ()
+        return dict(zip((table.as_string() for table in self._tables), row, strict=True))
 
     def _look_for_leftovers(self, connection: Connection[Any]) -> None:
         for table, rows in self._count(connection).items():
