@@ -61,7 +61,7 @@ def unreachable(error: psycopg.OperationalError, parts: dict[str, str]) -> Usage
 
 def refused(error: psycopg.Error) -> HarnessError:
     """A statement of ours that the server refused."""
-    said = error.diag.message_primary or str(error).strip() or type(error).__name__
+    said = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, errors.InsufficientPrivilege):
         return UsageError(
             "no-privilege", f"the server refused: {said}", remedy="use a role with CREATEDB and CREATEROLE"

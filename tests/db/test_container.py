@@ -20,7 +20,7 @@ import pytest
 from harness.db.container import ContainerServer
 from harness.words.errors import CouldNotRun
 
-from .traces import eventually, is_alive, processes_of
+from .traces import environment, eventually, is_alive, processes_of
 
 PROGRAM = Path(__file__).with_name("container_program.py")
 PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "iptables", "busybox-static")
@@ -75,7 +75,7 @@ def test_a_server_in_a_container_is_used_and_gone() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
     ) as process:
         try:
             printed, complaints = process.communicate(timeout=SECONDS_MAX)
@@ -114,7 +114,7 @@ except CouldNotRun as error: print(error)
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **engine},
+        env=environment(**engine),
     )
     assert ended.stderr == ""
     assert ended.stdout.count("\n") == 1

@@ -18,7 +18,7 @@ from harness.db import detached
 from harness.db.detached import Detached, psql_detached, start_detached, state_directory, status_detached, stop_detached
 from harness.words.errors import CouldNotRun, UsageError
 
-from .traces import clean_base, eventually, free_port, is_alive, processes_of
+from .traces import clean_base, environment, eventually, free_port, is_alive, processes_of
 
 START = """
 import sys
@@ -47,7 +47,7 @@ def start(state: Path, base: Path, *port: int) -> Detached:
     """Start as a command would: in a process that then ends, with pipes that must see its end."""
     subprocess.run(
         [sys.executable, "-W", "error", "-c", START, state, base, *map(str, port)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
         capture_output=True,
         check=True,
     )

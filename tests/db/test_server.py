@@ -23,7 +23,7 @@ from harness.db.settings import Setting
 from harness.db.supervisor import children
 from harness.words.errors import CouldNotRun, UsageError
 
-from .traces import clean_base, eventually, free_port, is_alive
+from .traces import clean_base, environment, eventually, free_port, is_alive
 
 AS_ROOT = os.geteuid() == 0
 
@@ -321,7 +321,7 @@ class TestAStartThatFails:
             [sys.executable, "-c", program, base],
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env=environment(),
         )
         assert ended.stderr == ""
         assert ended.stdout.startswith("PostgreSQL could not start: ")
@@ -338,7 +338,7 @@ def mounted(directory: Path, options: str) -> Iterator[Path]:
             ["mount", "-t", "tmpfs", "-o", f"mode=0755,{options}", "none", directory], capture_output=True, text=True
         )
         if mount.returncode:
-            pytest.skip(f"NOT RUN: this machine lets us mount nothing ({mount.stderr.strip()})")
+            pytest.skip(f"NOT RUN: this machine lets us mount nothing ({' '.join(mount.stderr.split())})")
         try:
             yield directory
         finally:

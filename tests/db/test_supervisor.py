@@ -19,10 +19,9 @@ from harness.db.binaries import choose_binaries
 from harness.db.server import Server
 from harness.words.errors import CouldNotRun
 
-from .traces import clean_base, eventually, is_alive, processes_of
+from .traces import clean_base, environment, eventually, is_alive, processes_of
 
 PROGRAM = Path(__file__).with_name("owner_program.py")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def owner(base: Path, ending: str = "normal") -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         # As in a terminal: Ctrl-C goes to the whole group, and the supervisor must not be in it.
         process_group=0,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS_MAX = 30.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """For a Python process that is to import what this one can."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]), **more}
 
 
 def is_alive(pid: int) -> bool:
