@@ -13,9 +13,10 @@ BEGIN
   END IF;
   PERFORM validate_and_lock_leads_for_purchase(p_lead_ids, p_workspace_id);
 
-  SELECT sum(lead.price) INTO total FROM leads AS lead WHERE lead.id = ANY (p_lead_ids);
-  INSERT INTO marketplace_purchases (id, workspace_id, payment_method, total)
-  VALUES (p_purchase_id, p_workspace_id, p_payment_method, total);
+  INSERT INTO marketplace_purchases AS purchase (id, workspace_id, payment_method, total)
+  SELECT p_purchase_id, p_workspace_id, p_payment_method, sum(lead.price)
+  FROM leads AS lead WHERE lead.id = ANY (p_lead_ids)
+  RETURNING purchase.total INTO total;
   INSERT INTO marketplace_purchase_items (purchase_id, lead_id, price)
   SELECT p_purchase_id, lead.id, lead.price FROM leads AS lead WHERE lead.id = ANY (p_lead_ids);
 
