@@ -10,6 +10,7 @@ from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
+from harness.db.entry import BEGIN, entry
 from harness.db.controlled import ControlledConnection, RoundTrip, execute_plainly
 from harness.words.errors import CouldNotRun
 from harness.words.stage import CLIENT_POINT, SessionState
@@ -26,6 +27,9 @@ _WAIT_W = Wait.W
 
 READY, RUNNING, BLOCKED, DONE = SessionState
 
+_ENOUGH = 12
+"""Points ahead at which a gate need not be moved further away."""
+
 
 class ClientSession:
     """A backend and the client program that runs on it. Reused from run to run; a run is one ``start``.
@@ -38,8 +42,11 @@ class ClientSession:
         "_coroutine",
         "_generator",
         "_round_trip",
+        "_entering",
+        "_opening",
         "at_gate",
         "connection",
+        "entered",
         "error",
         "fd",
         "gate_base",
@@ -47,6 +54,7 @@ class ClientSession:
         "pgconn",
         "pid",
         "point",
+        "sent",
         "stage",
         "state",
         "statement",
@@ -66,6 +74,8 @@ class ClientSession:
         self.point = CLIENT_POINT
         self.error = ""
         self.statement = ""
+        self.sent = ""
+        self.entered = 0
         self.struck: int | None = None
         self.at_gate = False
         self.turn = 0
@@ -76,6 +86,8 @@ class ClientSession:
         self._coroutine: Coroutine[RoundTrip, Any, Any] | None = None
         self._round_trip: PQGen[Any] | None = None
         self._generator: Generator[Any, Any, Any] | None = None
+        self._entering: frozenset[int] | None = None
+        self._opening = 0
         self.pgconn.notice_handler = self._on_notice
         execute_plainly(self.pgconn, "CREATE TEMP SEQUENCE harness_turn")
         execute_plainly(
@@ -88,7 +100,10 @@ class ClientSession:
         """Put a client program on this session: it runs until it is about to make its first round trip."""
         self._coroutine = coroutine
         self.error = ""
+        self.sent = ""
+        self.entered = 0
         self.at_gate = False
+        self._opening = 0
         self._resume(None)
 
     def abandon(self) -> None:
@@ -103,12 +118,22 @@ class ClientSession:
         """Take the next step: open the gate inside the function, or start the round trip on the client."""
         self.state = RUNNING
         self.passed.clear()
-        stop = self.turn + steps
         if self.at_gate:
             self.at_gate = False
-            self.stage.open_gate(self, stop)
-            return
-        if self.stop != stop:
+            self.stage.open_gate(self, self.turn + steps)
+        else:
+            self._send(steps)
+
+    def _send(self, steps: int) -> None:
+        """Start the round trip that waits on the client. BEGIN is no step of its own, and entering a function none."""
+        statement = self.statement
+        self.sent = f"{self.sent}; {statement}" if self.sent else statement
+        enters = entry(statement)
+        self._opening = steps if enters == BEGIN else 0
+        self._entering = self.stage.entries.get(enters) if enters is not None else None
+        stop = self.turn + steps + (self._entering is not None)
+        # A gate that is already some way ahead will do: fewer steps than were given are always right.
+        if self.stop != stop and not (steps > _ENOUGH and self.turn + _ENOUGH <= self.stop < stop):
             self.stage.move_gate(self, stop)
         self._generator = self._round_trip
         self._feed(None)
@@ -144,10 +169,15 @@ class ClientSession:
             trip = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration:
             self._coroutine = None
+            self._entering = None
             self.state = DONE
             return
         self._round_trip = trip.generator
         self.statement = self.connection.take_statement()
+        self._entering = None
+        if self._opening and error is None:
+            self._send(self._opening)
+            return
         self.point = CLIENT_POINT
         self.state = READY
 
@@ -164,6 +194,17 @@ class ClientSession:
                 expected=f"turn {self.turn}",
                 remedy="the program under test must not drop temporary objects or settings (DISCARD, RESET ALL)",
             )
+        if self._entering is not None:
+            if int(point) not in self._entering:
+                raise CouldNotRun(
+                    "not-an-entry",
+                    f"{self.statement!r} came to point {point.decode()} first",
+                    expected="a point of the function that it calls",
+                    remedy="a default argument or a view calls another function: report this",
+                )
+            self._entering = None
+            self.entered = int(point)
+            return
         self.point = int(point)
         self.passed.append(self.point)
         if self.turn == self.stop:

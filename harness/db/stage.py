@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import resources
 from select import select
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -29,6 +30,7 @@ READY, RUNNING, BLOCKED, DONE = SessionState
 SPIN_S = 0.0002
 """Waits up to this long are spent spinning: waking up from a sleep costs as much as most steps."""
 
+_NO_ENTRIES: Mapping[str, frozenset[int]] = MappingProxyType({})
 _IDLE = pq.TransactionStatus.IDLE
 _UNKNOWN = pq.TransactionStatus.UNKNOWN  # the connection is gone: the server has rolled back
 
@@ -63,7 +65,7 @@ def install_gate(connection: psycopg.Connection[Any]) -> None:
 class Canceller:
     """A nemesis: its only step cancels the statement that its target is executing at that moment, if any."""
 
-    __slots__ = ("at_gate", "error", "passed", "point", "stage", "state", "statement", "struck", "target")
+    __slots__ = ("at_gate", "entered", "error", "passed", "point", "sent", "stage", "state", "struck", "target")
 
     def __init__(self, stage: PostgresStage, target: int) -> None:
         self.stage = stage
@@ -73,7 +75,8 @@ class Canceller:
         self.error = ""
         self.passed: list[int] = []
         self.at_gate = False
-        self.statement = ""
+        self.sent = ""
+        self.entered = 0
         self.struck: int | None = None
 
     def advance(self, steps: int) -> None:
@@ -120,11 +123,17 @@ class PostgresStage:
         self._by_fd: dict[int, ClientSession] = {}
         self._index_of_pid: dict[int, int] = {}
         self.actors: list[Actor] = []
+        self.entries = _NO_ENTRIES
 
     # -- the life of a run ------------------------------------------------------------------------------------
 
-    def set_scene(self, cast: Sequence[Program | int]) -> None:
-        """Put a program on a session for each member of the cast; an ``int`` is a canceller of that session."""
+    def set_scene(self, cast: Sequence[Program | int], entries: Mapping[str, frozenset[int]] = _NO_ENTRIES) -> None:
+        """Put a program on a session for each member of the cast; an ``int`` is a canceller of that session.
+
+        ``entries`` (``harness.db.entry``) are the functions that a call enters without stopping before their first
+        statement; only for transactions in READ COMMITTED.
+        """
+        self.entries = entries
         clients = 0
         actors: list[Actor] = []
         self._by_fd.clear()

@@ -68,8 +68,8 @@ class Hang(Exception):
 class Run:
     """What was done and seen, in order.
 
-    ``points`` has for each step the scheduling point at which the chosen session stood, ``statements`` for those on the
-    client what was sent to the server; ``events`` what is worth
+    ``points`` has for each step the scheduling point at which the chosen session stood (or that it passed on its way
+    into a function), ``statements`` for those on the client what was sent to the server; ``events`` what is worth
     a line in a report besides (waits, wake-ups, errors, cancels), and together with ``decisions`` what a replay must
     reproduce.
     """
@@ -129,9 +129,6 @@ class Execution:
             actor = actors[chosen]
             decisions.append(Decision(enabled, current, chosen))
             points.append(actor.point)
-            if actor.statement:
-                run.statements[step] = actor.statement
-                actor.statement = ""
             self._taken = (enabled, chosen, 0)
             clock.begins(step, chosen)
             if blocked:
@@ -151,6 +148,10 @@ class Execution:
             if actor.struck is not None:
                 run.events.append(Event(step, chosen, EventKind.CANCEL, "", (actor.struck,)))
                 actor.struck = None
+            if actor.sent:
+                run.statements[step], actor.sent = actor.sent, ""
+                if actor.entered:
+                    points[step], actor.entered = actor.entered, 0
             current = chosen
             self._close_step(run, step, chosen)
             clock.settled(len(decisions) - 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.db.any_server import AnyServer
-from harness.db.instrument import Plan
+from harness.db.plan import Plan
 from harness.db.pinning import choose_core
 from harness.engine.campaign import fingerprint
 from harness.engine.execution import Chooser, Hang
@@ -59,7 +59,7 @@ def staged(
             isolation=isolation,
             replays=replays,
         )
-        with Theatre(order) as theatre:
+        with Theatre(order, plan) as theatre:
             yield order, plan, theatre
 
 

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from statistics import median
 
-from harness.db.instrument import Plan
+from harness.db.plan import Plan
 from harness.engine.campaign import Campaign, Finding, fingerprint
 from harness.engine.execution import Hang
 from harness.engine.shrink import Shrinker

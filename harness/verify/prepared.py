@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from harness.db.instrument import Plan, install, plan
+from harness.db.instrument import install, plan
 from harness.db.migrate import apply
+from harness.db.plan import Plan
 from harness.db.stage import install_gate
 from harness.marketplace.subject import Subject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from harness.db.instrument import Plan
+from harness.db.plan import Plan
 from harness.explore.mixture import Mixture
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
@@ -23,7 +23,7 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
 
     Raises ``HarnessError`` for a subject that cannot be run.
     """
-    with Theatre(order) as theatre:
+    with Theatre(order, plan) as theatre:
         enquiries = [
             Enquiry(order, plan, scenario, quota, theatre.trial(scenario), Mixture(seed_of(order.seed, scenario.name)))
             for scenario, quota in order.scenarios

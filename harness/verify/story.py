@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
 
-from harness.db.instrument import Plan
+from harness.db.plan import Plan
 from harness.engine.execution import Run
 from harness.marketplace.scenario import Scenario
 from harness.words.history import Call, EventKind, History, Result
@@ -32,6 +32,8 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
             place = points[point]
             step["where"] = f"{place.function}:{place.line}"
             step["statement"] = place.sql
+            if sent := " ".join(run.statements.get(number, "").split()):
+                step["sent"] = sent
         if call is not None and call.invoked == number:
             step["invokes"] = str(call.operation)
         if decision.current is not None and decision.current != session and decision.current in decision.enabled:

@@ -11,7 +11,9 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
+from harness.db.entry import entries
 from harness.db.pinning import pin
+from harness.db.plan import Plan
 from harness.db.stage import PostgresStage
 from harness.marketplace.scenario import Scenario
 from harness.verify.orders import Order
@@ -21,8 +23,9 @@ from harness.verify.trial import Trial
 class Theatre:
     """Stages the scenarios of one order; a context manager. One stage for each isolation level that is asked for."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, plan: Plan) -> None:
         self._order = order
+        self._entries = entries(plan)
         self._stages: dict[str, PostgresStage] = {}
         self._exits = ExitStack()
         self._pin = partial(_pin, order.core) if order.core is not None else None
@@ -52,7 +55,8 @@ class Theatre:
                 pin=self._pin,
             )
             self._stages[isolation] = self._exits.enter_context(stage)
-        return Trial(self._order.subject, scenario, self._stages[isolation], self._connection)
+        entries = self._entries if isolation == "read committed" else {}
+        return Trial(self._order.subject, scenario, self._stages[isolation], self._connection, entries)
 
     def isolation_of(self, scenario: Scenario) -> str:
         return scenario.isolation or self._order.isolation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.marketplace.calls import Client
+from harness.marketplace.operations import Buy, Checkout
 from harness.marketplace.scenario import Cancel, Scenario
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
@@ -20,18 +22,27 @@ from harness.words.history import History
 class Trial:
     """See ``harness.engine.campaign.Trial``.
 
-    ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
+    ``entries`` are the functions that a call enters in one step (``harness.db.entry``); ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
     """
 
     def __init__(
-        self, subject: Subject, scenario: Scenario, stage: PostgresStage, connection: psycopg.Connection[Any]
+        self,
+        subject: Subject,
+        scenario: Scenario,
+        stage: PostgresStage,
+        connection: psycopg.Connection[Any],
+        entries: Mapping[str, frozenset[int]],
     ) -> None:
         self.scenario = scenario
         self._stage = stage
         self._connection = connection
         self._execution = Execution(stage)
         self._recorder = Recorder()
-        self._world = World(subject, scenario.start, scenario.operations)
+        # Who cancels must find every statement there is, the first one too.
+        cancels = any(isinstance(program, Cancel) for program in scenario.sessions.values())
+        self._entries = {} if cancels else entries
+        purchases_made = [each.purchase for each in scenario.operations if isinstance(each, Buy | Checkout)]
+        self._world = World(subject, scenario.start, purchases_made)
         self._world.install(connection)
         client = Client(subject, self._world.names)
         numbers = {name: number for number, name in enumerate(scenario.sessions)}
@@ -50,7 +61,7 @@ class Trial:
         self._recorder.clear()
         self._world.reset(self._connection)
         try:
-            self._stage.set_scene(self._cast)
+            self._stage.set_scene(self._cast, self._entries)
             run = self._execution.run(chooser, self._recorder)
         except BaseException:
             self._stage.drop_sessions()

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from harness.db.instrument import Plan
+from harness.db.plan import Plan
 from harness.verify.orders import Order, ScenarioReport
 from harness.verify.share import Progress, explore_share
 from harness.words.errors import CouldNotRun, HarnessError

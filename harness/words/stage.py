@@ -37,8 +37,10 @@ class Actor(Protocol):
     passed: list[int]
     """The points that it announced since it last took a step: those that it passed, and the one where it stands now."""
 
-    statement: str
-    """What it is about to send to the server, while it stands on the client."""
+    sent: str
+    """What it has sent to the server since the engine cleared this."""
+    entered: int
+    """The first point of the function that it entered in the same step in which it called it, else 0."""
     struck: int | None
     """The session whose statement its last step cancelled, for a canceller that found one executing."""
     at_gate: bool
