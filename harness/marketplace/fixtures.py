@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -42,18 +42,9 @@ def filling(subject: Subject, names: Names, start: Start, connection: Connection
     ]
 
 
-def function_body(wipe: Sequence[Filling], fill: Sequence[Filling], *, triggers: bool) -> str:
-    """PL/pgSQL that wipes and fills, so that the server plans each statement once.
-
-    It is run with triggers off (``session_replication_role``); ``triggers`` has them on while it fills.
-    """
-    lines = ["#variable_conflict use_column", "BEGIN"]
-    lines += [_step(statement) for statement in wipe]
-    if triggers:
-        lines.append("PERFORM pg_catalog.set_config('session_replication_role', 'origin', true);")
-    lines += [_step(statement) for statement in fill]
-    lines.append("END")
-    return "\n".join(lines)
+def function_body(statements: Iterable[Filling]) -> str:
+    """PL/pgSQL that carries the statements out, so that the server plans each of them once."""
+    return "\n".join(["#variable_conflict use_column", "BEGIN", *map(_step, statements), "END"])
 
 
 def _step(statement: Filling) -> str:

@@ -13,6 +13,7 @@ from psycopg import Connection, pq, sql
 from harness.marketplace.fixtures import Filling, filling, function_body, wiping
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.names import Names
+from harness.marketplace.operations import Buy, Checkout, Operation
 from harness.marketplace.probes import Probes
 from harness.marketplace.start import Start, State
 from harness.marketplace.subject import Subject
@@ -31,16 +32,18 @@ class World:
     """Many worlds may live in one database, one after the other: each wipes the tables before it fills them.
 
     Connections are synchronous, in autocommit mode and a superuser's; ``install`` comes first. ``names`` gives the ids
-    of everything that the start or ``purchases_made`` (what the scenario's operations create) names.
+    of everything that the start declares or the operations create.
     """
 
-    def __init__(self, subject: Subject, start: Start, purchases_made: Iterable[str] = ()) -> None:
-        if missing := subject.lacks(start, ()):
-            place = subject.file.place("fixtures")
+    def __init__(self, subject: Subject, start: Start, operations: Iterable[Operation] = ()) -> None:
+        operations = tuple(operations)
+        if missing := subject.lacks(start, operations):
+            place = subject.file.path
             raise UsageError(
                 "no-fixture", f"{place}: the scenario needs what the subject has not: {', '.join(missing)}"
             )
-        self.names = Names(subject.ids, start, purchases_made)
+        made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
+        self.names = Names(subject.ids, start, made)
         self._subject = subject
         self._start = start
         self._probes = Probes(subject, self.names)
@@ -65,14 +68,16 @@ class World:
         connection.execute("SET session_replication_role = origin")
         with connection.transaction(force_rollback=True):
             self._try(connection, wipe, fill)
-        body = function_body(wipe, fill, triggers=self._has_triggers(connection, fill))
+        self._let_triggers_fire(connection, fill)
+        body = function_body([*wipe, *fill])
         self._function = "reset_" + hashlib.sha256(body.encode()).hexdigest()[:12]
         connection.execute(
             sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS void LANGUAGE plpgsql AS {}").format(
                 sql.Identifier("harness", self._function), body
             )
         )
-        # Once and for all: to switch it costs the session every plan that it has made.
+        # Off are the triggers that would refuse the wipe, and the look at foreign keys, which were just found in order.
+        # Once and for all: to switch this costs the session every plan that it has made.
         connection.execute("SET session_replication_role = replica")
         call = sql.SQL("SELECT {}()").format(sql.Identifier("harness", self._function))
         self._prepare(connection, self._reset_name, call)
@@ -127,12 +132,10 @@ class World:
 
     def _try(self, connection: Connection[Any], wipe: Sequence[Filling], fill: Sequence[Filling]) -> None:
         """Everything once, one by one, so that it is known what the server refuses."""
-        connection.execute("SET LOCAL session_replication_role = replica")
-        for statement in wipe:
-            self._attempt(connection, statement, statement.text)
-        connection.execute("SET LOCAL session_replication_role = origin")
-        for statement in fill:
-            self._attempt(connection, statement, statement.text)
+        for role, statements in (("replica", wipe), ("origin", fill)):
+            connection.execute(sql.SQL("SET LOCAL session_replication_role = {}").format(role))
+            for statement in statements:
+                self._attempt(connection, statement, statement.text)
         self._attempt(connection, fill[-1], "SET CONSTRAINTS ALL IMMEDIATE")
         for probe in self._subject.probes:
             query = self._probes.query(connection, probe)
@@ -176,11 +179,16 @@ class World:
                         remedy="mend the fixture or the probe",
                     )
 
-    def _has_triggers(self, connection: Connection[Any], fill: Sequence[Filling]) -> bool:
-        """Are there triggers of the subject's own that the fixtures would fire?"""
+    def _let_triggers_fire(self, connection: Connection[Any], fill: Sequence[Filling]) -> None:
+        """The subject's own triggers that fill rows in must do so in our session, too; in others nothing changes."""
         updates = not all(statement.only_inserts for statement in fill)
-        row = connection.execute(_TRIGGERS, {"schemas": list(self._subject.schemas), "updates": updates}).fetchone()
-        return bool(row and row[0])
+        found = connection.execute(_TRIGGERS, {"schemas": list(self._subject.schemas), "updates": updates})
+        for schema, table, trigger in found.fetchall():
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(
+                    sql.Identifier(schema, table), sql.Identifier(trigger)
+                )
+            )
 
     def _count(self, connection: Connection[Any]) -> dict[str, int]:
         """Rows of every table of the subject's schemas."""
@@ -219,7 +227,7 @@ WHERE n.nspname = ANY (%s) AND c.relkind = 'r' ORDER BY 1, 2
 """
 
 _TRIGGERS = """
-SELECT count(*) > 0
+SELECT n.nspname, c.relname, t.tgname
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
