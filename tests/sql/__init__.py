@@ -1,0 +1,1 @@
+"""Tests of the subjects under sql/, on real servers."""

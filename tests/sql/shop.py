@@ -1,0 +1,152 @@
+"""The reference subject on a database, its functions called one by one in the names of a start, and what each changed.
+
+Everything happens in one transaction that is rolled back: a test sees the start and what it did itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from harness.marketplace.fixtures import filling
+from harness.marketplace.names import Names
+from harness.marketplace.probes import Probes
+from harness.marketplace.start import Start, State
+from harness.marketplace.subject import load_subject
+from harness.resources import bundled
+
+
+class Named(NamedTuple):
+    """A thing of a start: ``Named("lead", "L1")``."""
+
+    kind: str
+    name: str
+
+
+class Case(NamedTuple):
+    """What a function answers and changes, after the calls of ``first``.
+
+    A call is the function's name and its arguments; ``Named`` stands for an id, a list of them for an array.
+    ``answer`` are the rows; or the word of a refusal; or, when it has five characters, an SQLSTATE.
+    """
+
+    what: str
+    call: tuple[Any, ...]
+    answer: list[dict[str, Any]] | str
+    changes: Mapping[str, str | None] = {}
+    first: tuple[tuple[Any, ...], ...] = ()
+
+    def check(self, shop: Shop) -> None:
+        for call in self.first:
+            shop.ask(*call)
+        with shop.changes() as changes:
+            if isinstance(self.answer, str):
+                with pytest.raises(Refused) as refused:
+                    shop.ask(*self.call)
+                word = refused.value.code if refused.value.state == RAISED else refused.value.state
+                assert word == self.answer
+            else:
+                assert shop.ask(*self.call) == self.answer
+        assert changes == self.changes
+
+
+class Refused(Exception):
+    """A function raised: with this SQLSTATE and this message."""
+
+    def __init__(self, state: str, code: str) -> None:
+        super().__init__(state, code)
+        self.state, self.code = state, code
+
+
+RAISED = "P0001"
+"""The SQLSTATE of a plain RAISE."""
+
+
+class Shop:
+    """One session of a client (role ``service_role``) on a start."""
+
+    def __init__(self, connection: psycopg.Connection[Any], start: Start) -> None:
+        subject = load_subject("reference", bundled("sql"))
+        self._connection = connection
+        self._names = Names(subject.ids, start, ["new"])
+        self._probes = Probes(subject, self._names)
+        for statement in filling(subject, self._names, start, connection):
+            connection.execute(statement.text.encode())
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Nothing of what happens in the block stays."""
+        with self._connection.transaction(force_rollback=True):
+            yield
+
+    def ask(self, function: str, *arguments: Any) -> list[dict[str, Any]]:
+        """The rows of a function's answer, ids as names. Raises ``Refused``; nothing is changed then."""
+        holes = sql.SQL(", ").join(sql.Placeholder() * len(arguments))
+        call = sql.SQL("SELECT * FROM {}({})").format(sql.Identifier(function), holes)
+        return self.execute(call, [self._id(argument) for argument in arguments])
+
+    def execute(self, query: sql.Composed | sql.SQL, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """A statement of the client's own."""
+        connection = self._connection
+        try:
+            with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+                connection.execute("SET LOCAL ROLE service_role")
+                cursor.execute(query, [self._id(parameter) for parameter in parameters])
+                rows = cursor.fetchall() if cursor.description else []
+                connection.execute("RESET ROLE")
+        except psycopg.Error as error:
+            raise Refused(error.sqlstate or "", error.diag.message_primary or str(error)) from error
+        return [{column: self._name(value) for column, value in row.items()} for row in rows]
+
+    def state(self) -> State:
+        row = self._connection.execute(self._probes.query_of_all(self._connection)).fetchone()
+        assert row is not None
+        return self._probes.state(row[0].encode())
+
+    @contextmanager
+    def changes(self) -> Iterator[dict[str, str | None]]:
+        """What the block changed: thing to its new value, None for what is not there any more."""
+        before, found = facts(self.state()), dict[str, str | None]()
+        yield found
+        after = facts(self.state())
+        found.update(
+            {thing: after.get(thing) for thing in {**before, **after} if before.get(thing) != after.get(thing)}
+        )
+
+    def _id(self, value: Any) -> Any:
+        if isinstance(value, Named):
+            return self._names.id_of(value.kind, value.name)
+        return [self._id(each) for each in value] if isinstance(value, list) else value
+
+    def _name(self, value: Any) -> Any:
+        if isinstance(value, UUID):
+            return self._names.name_of(str(value))
+        return [self._name(each) for each in value] if isinstance(value, list) else value
+
+
+@contextmanager
+def opened(connection: psycopg.Connection[Any], start: Start) -> Iterator[Shop]:
+    """A shop on empty tables of the reference subject; they are empty again afterwards."""
+    with connection.transaction(force_rollback=True):
+        yield Shop(connection, start)
+
+
+def facts(state: State) -> dict[str, str]:
+    """A state as sentences: ``A has`` 40, ``L1 is`` sold, ``p paid`` 10. Every ledger must sum to its balance."""
+    assert state.ledger is not None
+    assert state.charges is not None
+    assert dict(state.ledger) == dict(state.balances)
+    told = {f"{name} has": str(balance) for name, balance in state.balances}
+    told |= {f"{name} is": f"{lead.status} {lead.sold_count}" for name, lead in state.leads}
+    told |= {f"{name} is": status for name, status in (*state.purchases, *(state.top_ups or ()))}
+    told |= {f"{name} buys": " ".join(leads) for name, leads in state.items}
+    told |= {f"{name} holds": " ".join(leads) for name, leads in state.reservations or ()}
+    told |= {f"{name} paid": f"{workspace} {amount}" for name, workspace, amount in state.charges}
+    return told
