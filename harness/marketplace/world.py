@@ -38,18 +38,13 @@ class World:
     def __init__(self, subject: Subject, start: Start, operations: Iterable[Operation] = ()) -> None:
         operations = tuple(operations)
         if missing := subject.lacks(start, operations):
-            place = subject.file.path
-            raise UsageError(
-                "no-fixture", f"{place}: the scenario needs what the subject has not: {', '.join(missing)}"
-            )
+            raise UsageError("not-applicable", f"{subject.file.path}: the subject has no {', no '.join(missing)}")
         made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
         self.names = Names(subject.ids, start, made)
         self._subject = subject
         self._start = start
         self._probes = Probes(subject, self.names)
-        number = next(_numbers)
-        self._reset_name, self._read_name = b"harness_reset_%d" % number, b"harness_read_%d" % number
-        self._function = ""
+        self._reset_name = self._read_name = b""
         self._tables: list[sql.Identifier] = []
         self._rows: dict[str, int] = {}
         self._resets = 0
@@ -70,17 +65,16 @@ class World:
             self._try(connection, wipe, fill)
         self._let_triggers_fire(connection, fill)
         body = function_body([*wipe, *fill])
-        self._function = "reset_" + hashlib.sha256(body.encode()).hexdigest()[:12]
+        function = sql.Identifier("harness", "reset_" + hashlib.sha256(body.encode()).hexdigest()[:12])
         connection.execute(
-            sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS void LANGUAGE plpgsql AS {}").format(
-                sql.Identifier("harness", self._function), body
-            )
+            sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS void LANGUAGE plpgsql AS {}").format(function, body)
         )
         # Off are the triggers that would refuse the wipe, and the look at foreign keys, which were just found in order.
         # Once and for all: to switch this costs the session every plan that it has made.
         connection.execute("SET session_replication_role = replica")
-        call = sql.SQL("SELECT {}()").format(sql.Identifier("harness", self._function))
-        self._prepare(connection, self._reset_name, call)
+        number = next(_numbers)
+        self._reset_name, self._read_name = b"harness_reset_%d" % number, b"harness_read_%d" % number
+        self._prepare(connection, self._reset_name, sql.SQL("SELECT {}()").format(function))
         self._prepare(connection, self._read_name, self._probes.query_of_all(connection))
         self._run(connection, self._reset_name)
         self._compare(self.read(connection), "after the first reset")
@@ -89,6 +83,7 @@ class World:
             for schema, table in connection.execute(_TABLES, (list(self._subject.schemas),)).fetchall()
         ]
         self._rows = self._count(connection)
+        self._resets, self._look_at = 0, 2
         self._vacuum_every = max(16, _DEAD_ROWS_MAX // max([4, *self._rows.values()]))
         self._vacuum(connection)
 
