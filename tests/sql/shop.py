@@ -30,6 +30,21 @@ class Named(NamedTuple):
     name: str
 
 
+def workspace(name: str) -> Named:
+    return Named("workspace", name)
+
+
+def purchase(name: str) -> Named:
+    return Named("purchase", name)
+
+
+def lead(*names: str) -> list[Named]:
+    return [Named("lead", name) for name in names]
+
+
+A, B = workspace("A"), workspace("B")
+
+
 class Case(NamedTuple):
     """What a function answers and changes, after the calls of ``first``.
 
@@ -90,7 +105,7 @@ class Shop:
         """The rows of a function's answer, ids as names. Raises ``Refused``; nothing is changed then."""
         holes = sql.SQL(", ").join(sql.Placeholder() * len(arguments))
         call = sql.SQL("SELECT * FROM {}({})").format(sql.Identifier(function), holes)
-        return self.execute(call, [self._id(argument) for argument in arguments])
+        return self.execute(call, arguments)
 
     def execute(self, query: sql.Composed | sql.SQL, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """A statement of the client's own."""

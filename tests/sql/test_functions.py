@@ -11,9 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
-from tests.sql.shop import Case, Named, Shop, opened
+from tests.sql.shop import A, B, Case, Shop, lead, opened, purchase, workspace
 
 START = Start(
     {"A": Decimal(50), "B": Decimal(50), "seller": Decimal(0)},
@@ -60,17 +61,6 @@ START = Start(
         },
     },
 )
-
-A, B = Named("workspace", "A"), Named("workspace", "B")
-NOWHERE = Named("workspace", "nobody")
-
-
-def lead(*names: str) -> list[Named]:
-    return [Named("lead", name) for name in names]
-
-
-def purchase(name: str) -> Named:
-    return Named("purchase", name)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +172,7 @@ CREDIT_COMPLETIONS = (
     Case("an unknown purchase", (CREDIT, purchase("nothing"), A, 10), unpaid("purchase_not_found")),
     Case("no purchase", (CREDIT, None, A, 10), unpaid("purchase_not_found")),
     Case("another's purchase", (CREDIT, purchase("one"), B, 10), unpaid("purchase_not_found")),
-    Case("nobody's purchase", (CREDIT, purchase("one"), NOWHERE, 10), unpaid("purchase_not_found")),
+    Case("nobody's purchase", (CREDIT, purchase("one"), workspace("nobody"), 10), unpaid("purchase_not_found")),
     Case("no workspace", (CREDIT, purchase("one"), None, 10), unpaid("purchase_not_found")),
     Case("a purchase by card", (CREDIT, purchase("card"), A, Decimal("30.05")), unpaid("wrong_payment_method")),
     Case("a purchase by card at another price", (CREDIT, purchase("card"), A, 1), unpaid("wrong_payment_method")),
@@ -338,3 +328,18 @@ def test_complete_with_stripe(shop: Shop, case: Case) -> None:
 @pytest.mark.parametrize("case", MARKINGS, ids=lambda case: case.what)
 def test_mark(shop: Shop, case: Case) -> None:
     case.check(shop)
+
+
+def test_the_file_of_the_first_delivery_stays(shop: Shop) -> None:
+    for file in ("https://files/1", "https://files/2"):
+        shop.ask(STRIPE, purchase("card"), file)
+    query = sql.SQL("SELECT download_url FROM marketplace_purchases WHERE id = %s")
+    assert shop.execute(query, [purchase("card")]) == [{"download_url": "https://files/1"}]
+
+
+def test_points_are_announced(session: psycopg.Connection[Any], shop: Shop, request: pytest.FixtureRequest) -> None:
+    announced = []
+    session.add_notice_handler(lambda notice: announced.append(notice.sqlstate))
+    shop.ask(VALIDATE, lead("L1"), A)
+    assert bool(announced) == ("instrumented" in request.node.callspec.id)
+    assert set(announced) <= {"HP001"}
