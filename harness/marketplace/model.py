@@ -314,8 +314,12 @@ def malformed(leads: tuple[str, ...] | None) -> str:
 
 
 def unsaleable(market: Market, workspace: str, leads: Iterable[str]) -> str:
-    """Why these leads cannot be sold to this workspace now; empty when they can."""
-    for name in sorted(leads):
+    """Why these leads cannot be sold to this workspace now; empty when they can.
+
+    Of several reasons that of the first lead: ids follow the order in which the start declares the leads.
+    """
+    place = {name: number for number, name in enumerate(market.leads)}
+    for name in sorted(leads, key=lambda name: place.get(name, len(place))):
         lead = market.leads.get(name)
         if lead is None or lead.status != "available":
             return "lead_unavailable"

@@ -67,7 +67,10 @@ def judge_balances(facts: Facts) -> Judgement:
         ]
         guilty = (("workspace", workspace), ("charged", str(taken)))
         if any(taken - cost in _parts(undone) for cost in costs):
-            yield f"workspace {workspace} was charged {taken}, partly for a purchase that is not completed", guilty
+            yield (
+                f"workspace {workspace} was charged {taken}, with the cost of a purchase that is not completed",
+                guilty,
+            )
         elif any(cost - taken in _parts(bought) for cost in costs):
             due = " or ".join(map(str, sorted(costs)))
             yield f"workspace {workspace} completed purchases for {due}, but was charged only {taken}", guilty

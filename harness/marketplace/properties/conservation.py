@@ -27,5 +27,4 @@ CONSERVATION = Property(
     "every balance is its opening plus top-ups and refunds minus completed credit purchases, and its ledger's sum",
     judge,
     needs=("balances", "purchases"),
-    concerns=lambda facts: bool(facts.accounted),
 )

@@ -47,6 +47,18 @@ class Claim:
     totals: frozenset[Decimal]
 
 
+def brief(operation: object) -> str:
+    """An operation in one short phrase for people: ``Buy A L1+L2 p``."""
+
+    def word(value: object) -> str:
+        if isinstance(value, tuple):
+            return "+".join(map(str, value)) or "nothing"
+        return "NULL" if value is None else str(value)
+
+    values = (getattr(operation, name) for name in getattr(operation, "__match_args__", ()))
+    return " ".join([type(operation).__name__, *map(word, values)])
+
+
 class Facts:
     """Derived once a history, on demand."""
 
@@ -158,16 +170,21 @@ class Facts:
     def attempts(self, *kinds: type) -> list[Call]:
         return [call for call in self.calls if isinstance(call.operation, kinds)]
 
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """The purchases that there may have been at some time: from the start, or made by an operation."""
+        asked = (call for call in self.attempts(Buy, Checkout) if call.result.status in POSSIBLE)
+        return frozenset(self.started) | {call.operation.purchase for call in asked}
+
     def payments(self) -> dict[str, list[Call]]:
-        """Stripe purchase to the operations that said it was paid. Nobody can pay for one that was never opened."""
+        """Stripe purchase to the operations that said it was paid."""
         found: dict[str, list[Call]] = {}
-        opened = {call.operation.purchase for call in self.attempts(Checkout) if call.result.status in POSSIBLE}
         for call in self.attempts(Deliver, CompleteStripe):
             operation = call.operation
             if isinstance(operation, Deliver) and operation.kind != PAID:
                 continue
             claim = self.claims.get(operation.purchase)
-            if claim is not None and claim.method == "stripe" and operation.purchase in opened | self.started.keys():
+            if claim is not None and claim.method == "stripe":
                 found.setdefault(operation.purchase, []).append(call)
         return found
 

@@ -21,7 +21,7 @@ from harness.marketplace.operations import (
     TopUp,
     Validate,
 )
-from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 from harness.words.history import Call, EventKind
 
@@ -42,10 +42,10 @@ def judge(facts: Facts) -> Judgement:
             if (waiter.session, stranger.session) in told:
                 continue
             told.add((waiter.session, stranger.session))
-            via = "" if through is stranger else f", through {through.operation},"
+            via = "" if through is stranger else f", through {brief(through.operation)},"
             yield (
-                f"{waiter.operation} of session {waiter.session} waits{via} for {stranger.operation} of session "
-                f"{stranger.session}, with which it shares no lead, purchase, event or workspace",
+                f"{brief(waiter.operation)} of session {waiter.session} waits{via} for {brief(stranger.operation)} of "
+                f"session {stranger.session}, with which it shares no lead, purchase, event or workspace",
                 (("waits", str(waiter.session)), ("for", str(stranger.session))),
             )
 

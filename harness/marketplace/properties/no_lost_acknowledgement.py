@@ -51,7 +51,7 @@ def lost(facts: Facts, call: Call) -> str:
 
 
 def status_lost(facts: Facts, name: str, told: str, allowed: tuple[str, ...]) -> str:
-    if name not in facts.claims:
+    if name not in facts.made:
         return ""
     status = facts.status.get(name, "missing")
     return "" if status in allowed else f"purchase {name} {told}, and it is {status}"

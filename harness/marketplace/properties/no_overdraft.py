@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 
 
@@ -20,7 +20,7 @@ def judge(facts: Facts) -> Judgement:
     for call in facts.calls:
         told = call.result.get("balance")
         if isinstance(told, Decimal) and not is_amount(told):
-            yield f"{call.operation} was told a balance of {told}", (("session", str(call.session)),)
+            yield f"{brief(call.operation)} was told a balance of {told}", (("session", str(call.session)),)
 
 
 NO_OVERDRAFT = Property("no-overdraft", "no balance is ever below zero", judge)

@@ -12,7 +12,8 @@ ANSWERED = (Status.OK, Status.REFUSED)
 
 def judge(facts: Facts) -> Judgement:
     for name, calls in sorted(facts.payments().items()):
-        if not any(call.result.status in ANSWERED for call in calls):
+        # Nobody can pay for a purchase that was never opened.
+        if name not in facts.made or not any(call.result.status in ANSWERED for call in calls):
             continue
         status, guilty = facts.status.get(name, "missing"), (("purchase", name),)
         if status not in ("completed", "refund_required", "refunded"):

@@ -15,9 +15,10 @@ Judgement = Iterator[tuple[str, tuple[tuple[str, str], ...]]]
 class Property:
     """``needs`` names the parts of ``State`` without which the property cannot be judged.
 
-    ``concerns`` says of a history's facts whether there is anything in it that the property speaks about; without
-    it, the property is not applicable. ``reads_events`` is set when the judgement looks at the events, and so may
-    differ between two histories with the same answers, order and final state.
+    ``concerns`` says whether there is anything in a history that the property speaks about; without it, the property is
+    not applicable. It looks at what was asked for, never at the answers, so that it says the same of all runs of a
+    scenario. ``reads_events`` is set when the judgement looks at the events, and so may differ between two histories
+    with the same answers, order and final state.
     """
 
     id: str

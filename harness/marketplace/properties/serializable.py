@@ -6,17 +6,21 @@ Updates", JACM 1979; Herlihy and Wing, TOPLAS 1990), searched for in the sequent
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from harness.check.linearizability import Witness, find_witness
-from harness.check.serial_outcomes import explain
+from harness.check.serial_outcomes import Explanation, explain
 from harness.marketplace.model import REFUSALS, Market, apply, initial, state_of
 from harness.marketplace.operations import Buy
-from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 from harness.marketplace.start import LeadState, State
-from harness.words.history import Result
+from harness.words.history import Call, Result
+
+ANSWERS_MAX = 2
+"""How many wrong answers a sentence tells."""
 
 
 def judge(facts: Facts) -> Judgement:
@@ -32,10 +36,27 @@ def judge(facts: Facts) -> Judgement:
         return
     if found.unfounded_busy:
         call = found.unfounded_busy[0]
-        yield f"{call.operation} was told to try again, and nothing ran beside it", (("session", str(call.session)),)
+        yield f"{brief(call.operation)} was told to try again, and nothing ran beside it", told((call,))
         return
-    closest = explain(facts.calls, before, **question)
-    yield closest.sentence(show=show), tuple((f"session {call.session}", show(call.result)) for call in facts.calls)
+    yield sentence(facts, explain(facts.calls, before, **question)), told(facts.calls)
+
+
+def sentence(facts: Facts, explanation: Explanation) -> str:
+    """What was seen, beside what the nearest serial order would have shown."""
+    wrong = explanation.closest.answers
+    if not wrong:
+        return explanation.sentence(show=show)
+    parts = [
+        f"session {call.session} was told {show(answer.seen)} for {brief(call.operation)}, not {show(answer.valid)}"
+        for answer in wrong[:ANSWERS_MAX]
+        for call in (facts.calls[int(answer.path)],)
+    ]
+    more = f", and {len(wrong) - ANSWERS_MAX} more" if len(wrong) > ANSWERS_MAX else ""
+    return f"{'; '.join(parts)}{more}: no serial order gives these answers"
+
+
+def told(calls: Iterable[Call]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"session {call.session}", f"{brief(call.operation)}: {show(call.result)}") for call in calls)
 
 
 def agrees(model: Result, seen: Result) -> bool:
