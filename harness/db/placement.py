@@ -227,5 +227,5 @@ def _one_line(text: str) -> str:
     for token in tokens(text):
         parts.append((" " if end and token.start > end else "") + text[token.start : token.end])
         end = token.end
-    line = " ".join("".join(parts).split())
+    line = "".join(parts).replace("\n", " ")
     return line if len(line) <= SQL_LENGTH_MAX else f"{line[: SQL_LENGTH_MAX - 1]}…"

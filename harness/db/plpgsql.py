@@ -58,7 +58,7 @@ def _parsed(head: str, source: str) -> Mapping[str, Any]:
     try:
         (function,) = json.loads(parse_plpgsql_json(f"{head} LANGUAGE plpgsql AS {tag}{source}{tag}"))
     except (ParseError, ValueError) as error:
-        raise UnreadableError(str(error)) from error
+        raise UnreadableError(str(error.args[0])) from error
     action: Mapping[str, Any] = function["PLpgSQL_function"]["action"]
     block = action["PLpgSQL_stmt_block"]
     # The implicit RETURN may not stand in a block with a label or handlers: the server puts a block of its own around.

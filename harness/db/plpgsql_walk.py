@@ -65,7 +65,7 @@ def tokens(source: str) -> list[Token]:
     try:
         found = scan(source)
     except ParseError as error:
-        raise UnreadableError(str(error)) from error
+        raise UnreadableError(str(error.args[0])) from error
     return [
         Token(source[token.start : token.end + 1].lower(), token.start, token.end + 1)
         for token in found

@@ -74,7 +74,7 @@ def _tree(text: str) -> Any:
     try:
         return json.loads(parse_sql_json(text))
     except (ParseError, ValueError) as error:
-        raise UnreadableError(str(error)) from error
+        raise UnreadableError(str(error.args[0])) from error
 
 
 def _sides(assignment: str) -> str:
@@ -85,6 +85,10 @@ def _sides(assignment: str) -> str:
             return f"{assignment[: token.start]}, {assignment[token.end :]}"
         depth += (token.word in ("(", "[")) - (token.word in (")", "]"))
     raise UnreadableError(f"{assignment} is no assignment")
+
+
+_READING = {"SubLink", "RangeVar", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}
+"""The nodes of a query, of a table in one, and of what WITH can hold besides."""
 
 
 class _Found:
@@ -100,7 +104,7 @@ class _Found:
                 self.functions.add(_name(item["funcname"]))
             elif key == "A_Expr":
                 self.operators.add(_name(item["name"]))
-            elif key in ("SubLink", "RangeVar"):
+            elif key in _READING:
                 self.reads = True
             elif key == "lockingClause":
                 self.locks = True

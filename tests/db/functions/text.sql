@@ -83,3 +83,11 @@ BEGIN
 END $$;
 --= SELECT nasty.sql_words()
 --= SELECT what FROM nasty.log ORDER BY n
+
+CREATE FUNCTION nasty.shadows() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE harness nasty.item; point integer := 1; "harness.point" text := 'x';
+BEGIN
+  SELECT * INTO harness FROM nasty.item WHERE id = point; harness.price := harness.price + point; "harness.point" := 'y';
+  RETURN harness.price || "harness.point";
+END $$;
+--= SELECT nasty.shadows()
