@@ -218,11 +218,6 @@ def test_exact_amounts_print_alike() -> None:
     assert [str(exact(amount)) for amount in given] == ["40", "0.05", "100", "7", "-0.1", "NaN", "0"]
 
 
-def test_exact_amounts_print_alike() -> None:
-    given = (Decimal("40.00"), Decimal("0.050"), Decimal("1E+2"), 7, Decimal("-0.10"), Decimal("NaN"), Decimal("0.00"))
-    assert [str(exact(amount)) for amount in given] == ["40", "0.05", "100", "7", "-0.1", "NaN", "0"]
-
-
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
