@@ -1,7 +1,7 @@
 -- The marketplace: who sells which leads to whom, and who has how many credits.
 --
--- Names that PostgreSQL gives to nobody must be taken away before the first function is made: new functions are
--- executable by PUBLIC unless the owner's default privileges say otherwise, and only the global form can take it back.
+-- PostgreSQL lets everybody execute a new function, and only default privileges without a schema can take that back;
+-- hosted databases often give it to their roles by name, in the schema. Both must go before the first function is made.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE EXECUTE ON FUNCTIONS FROM anon, authenticated;
 
@@ -126,3 +126,11 @@ CREATE TABLE api_idempotency_keys (
   PRIMARY KEY (workspace_id, endpoint, key),
   CONSTRAINT api_idempotency_keys_answered CHECK ((status = 'completed') = (response IS NOT NULL))
 );
+
+-- Hosted databases often give new tables to everybody, too.
+REVOKE ALL ON FUNCTION refuse_ledger_change() FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON SEQUENCE credit_ledger_id_seq FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON
+  workspaces, workspace_credits, leads, marketplace_purchases, marketplace_purchase_items, credit_purchases,
+  credit_ledger, lead_reservations, processed_webhook_events, api_idempotency_keys
+FROM PUBLIC, anon, authenticated, service_role;

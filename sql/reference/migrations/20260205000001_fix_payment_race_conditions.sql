@@ -204,7 +204,7 @@ REVOKE ALL ON FUNCTION
   complete_credit_lead_purchase(uuid, uuid, numeric),
   complete_stripe_lead_purchase(uuid, text),
   mark_leads_sold_bulk(uuid[])
-FROM PUBLIC, anon, authenticated;
+FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
   validate_and_lock_leads_for_purchase(uuid[], uuid),
   complete_credit_lead_purchase(uuid, uuid, numeric),

@@ -28,5 +28,5 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION complete_credit_top_up(uuid) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION complete_credit_top_up(uuid) FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION complete_credit_top_up(uuid) TO service_role;

@@ -145,7 +145,7 @@ REVOKE ALL ON FUNCTION
   sweep_expired_reservations(),
   refund_lead_purchase(uuid),
   apply_stripe_event(text, text, uuid, text)
-FROM PUBLIC, anon, authenticated;
+FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
   create_lead_purchase(uuid, uuid, uuid[], text),
   expire_lead_purchase(uuid, text),

@@ -22,7 +22,7 @@ BEGIN
 
   SELECT * INTO claim FROM api_idempotency_keys AS k
   WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key FOR NO KEY UPDATE;
-  IF claim.request_hash <> p_request_hash THEN
+  IF FOUND AND claim.request_hash IS DISTINCT FROM p_request_hash THEN
     RETURN QUERY SELECT 'reused', NULL::jsonb;
     RETURN;
   ELSIF claim.status = 'completed' THEN
@@ -65,7 +65,7 @@ REVOKE ALL ON FUNCTION
   claim_idempotency_key(uuid, text, text, text, interval),
   complete_idempotency_key(uuid, text, text, jsonb),
   release_idempotency_key(uuid, text, text)
-FROM PUBLIC, anon, authenticated;
+FROM PUBLIC, anon, authenticated, service_role;
 GRANT EXECUTE ON FUNCTION
   claim_idempotency_key(uuid, text, text, text, interval),
   complete_idempotency_key(uuid, text, text, jsonb),
