@@ -70,8 +70,8 @@ $$;
 -- 2. complete_credit_lead_purchase: deducts the credits, marks the leads sold and completes the purchase, all in one
 -- transaction.
 --
--- The locks in order: credits, leads in the order of the purchase's items, purchase.
---
+-- The locks in order: credits, leads in the order of the purchase's items, purchase. The print's UPDATE of the leads has
+-- no WHERE; joined to the items it takes the leads in the same order, only without a statement for each.
 -- A refusal is an answer (success = false) and changes nothing; any error rolls all steps back.
 --
 -- The caller says what the purchase costs.
