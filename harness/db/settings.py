@@ -12,6 +12,7 @@ Setting = str | int | float | bool
 DEFAULTS: Mapping[str, Setting] = {
     "autovacuum": False,
     "deadlock_timeout": "10ms",
+    "dynamic_shared_memory_type": "mmap",
     "fsync": False,
     "full_page_writes": False,
     "jit": False,
@@ -23,6 +24,7 @@ DEFAULTS: Mapping[str, Setting] = {
 }
 """Autovacuum and JIT would make the same schedule take different steps; the deadlock check must not be waited for.
 
+Shared memory is kept in files under the data directory, where a server that was killed leaves none for good.
 Without fsync nothing is lost when PostgreSQL crashes, only when the machine does: the kernel has the writes.
 """
 

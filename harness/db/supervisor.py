@@ -43,6 +43,7 @@ STOP_SECONDS_MAX = 15.0
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+IPC_RMID = 0
 
 
 class Plan(TypedDict):
@@ -139,22 +140,17 @@ class Cluster:
             self.binaries = self.directory / "binaries" / self.plan["copies"][0][1] / "bin"
             self._give(self.directory / "binaries")
         arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
-        initdb = self._run("initdb", *arguments, "--username=postgres", f"--pgdata={self.data}", process_group=0)
-        try:
-            while initdb.poll() is None:
-                self.line.pause()
-        except OwnerGoneError:
-            os.killpg(initdb.pid, signal.SIGKILL)
-            initdb.wait()
-            raise
-        if initdb.returncode:
+        initdb = self._run("initdb", *arguments, "--username=postgres", f"--pgdata={self.data}")
+        # Not to be interrupted: killed in its third of a second, it would leave shared memory that nobody can name.
+        if initdb.wait():
             raise RefusedError(self.log.read_bytes().decode(errors="replace"))
         configuration = self.plan["configuration"] + f"unix_socket_directories = '{self.directory}'\n"
         (self.data / "postgresql.conf").write_text(configuration, encoding="utf-8")
 
     def start(self) -> None:
         """Start PostgreSQL and wait until it accepts connections, recovery included."""
-        # Our children are dead when we come here: what their lock files say can only mislead (a pid used again).
+        self.kill()
+        # Nobody runs on the data now: what the lock files say can only mislead (a pid used again).
         socket = self.directory / f".s.PGSQL.{self.plan['port']}"
         for stale in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
             stale.unlink(missing_ok=True)
@@ -170,27 +166,34 @@ class Cluster:
 
     def stop(self, how: signal.Signals) -> None:
         """Shut down: SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, which needs recovery."""
-        if self.postmaster is None or self.postmaster.poll() is not None:
-            return
-        self.postmaster.send_signal(how)
-        try:
-            self.postmaster.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self.postmaster is not None and self.postmaster.poll() is None:
+            self.postmaster.send_signal(how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.postmaster.wait(STOP_SECONDS_MAX)
+        self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the backends, before they can say a word to their clients, and the postmaster; wait for their end."""
-        if self.postmaster is None or self.postmaster.poll() is not None:
-            return
-        # A stopped postmaster forks no backend between our look and our kill.
-        self.postmaster.send_signal(signal.SIGSTOP)
-        backends = children(self.postmaster.pid)
-        for pid in (*backends, self.postmaster.pid):
+        """SIGKILL what runs: the backends, before they can say a word to their clients, and the postmaster.
+
+        Returns when all are gone. Backends whose postmaster someone else has killed are ours (we are their subreaper)
+        and go too: two generations of them on one data directory would destroy it.
+        """
+        segment = shared_memory(self.data)
+        victims = []
+        if self.postmaster is not None and self.postmaster.poll() is None:
+            # A stopped postmaster forks no backend between our look and our kill.
+            self.postmaster.send_signal(signal.SIGSTOP)
+            victims = children(self.postmaster.pid)
+        victims += children(os.getpid())
+        for pid in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.postmaster.wait()
-        while not all(map(gone, backends)):
+        if self.postmaster is not None:
+            self.postmaster.wait()
+        while not all(map(gone, victims)):
             time.sleep(0.001)
+        if segment is not None:
+            ctypes.CDLL(None).shmctl(segment, IPC_RMID, None)
 
     def _ready(self) -> bool:
         """Line 1 of postmaster.pid is the pid, line 8 the state (PostgreSQL, src/include/utils/pidfile.h)."""
@@ -204,7 +207,7 @@ class Cluster:
     def _pid(self) -> int | None:
         return self.postmaster.pid if self.postmaster else None
 
-    def _run(self, program: str, *arguments: str, process_group: int | None = None) -> subprocess.Popen[bytes]:
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         account: dict[str, Any] = {}
         if self.plan["uid"] is not None:
@@ -218,7 +221,6 @@ class Cluster:
                 cwd=self.directory,
                 env=environment | {"LC_ALL": "C"},
                 preexec_fn=fall_with_me(),
-                process_group=process_group,
                 **account,
             )
 
@@ -264,6 +266,15 @@ def children(parent: int) -> list[int]:
                 if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
                     found.append(int(entry.name))
     return found
+
+
+def shared_memory(data: Path) -> int | None:
+    """The id of the System V segment of the server on this data directory, which outlives it when it is killed."""
+    try:
+        # Line 7 of postmaster.pid holds its key and its id.
+        return int((data / "postmaster.pid").read_text().split("\n")[6].split()[1])
+    except (FileNotFoundError, IndexError):
+        return None
 
 
 def gone(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -189,6 +190,40 @@ def test_a_crash_ends_every_process_and_recovery_keeps_what_was_committed(
         server.crash(how)
         server.restart()
         assert show(server.dsn(), "server_version")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: only Linux gives orphans to the supervisor")
+def test_after_someone_else_killed_the_postmaster_no_backend_of_it_meets_the_next(
+    binaries: Binaries, base: Path
+) -> None:
+    with Server(binaries, directory=base) as server, busy_backends(server) as backends:
+        os.kill(server.pid, signal.SIGKILL)
+        assert eventually(lambda: not is_alive(server.pid))
+        server.restart()
+        assert not [pid for pid in backends if is_alive(pid)]
+        assert show(server.dsn(), "server_version")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: only Linux lists its shared memory")
+@pytest.mark.parametrize("how", [*Crash, None], ids=str)
+def test_no_shared_memory_is_left(binaries: Binaries, base: Path, how: Crash | None) -> None:
+    """In /dev/shm there is none at any time; of System V's there is one segment, and its creator is in the listing."""
+
+    def segments(pid: int) -> list[str]:
+        listed = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+        return [line for line in listed if line.split()[4] == str(pid)]
+
+    with Server(binaries, directory=base) as server:
+        assert show(server.dsn(), "dynamic_shared_memory_type") == "mmap"
+        creator = server.pid
+        assert len(segments(creator)) == 1
+        if how is not None:
+            server.crash(how)
+            assert not segments(creator)
+            server.restart()
+            creator = server.pid
+            server.crash(how)
+    assert not segments(creator)
 
 
 def test_a_database_from_a_template_is_a_copy_and_a_drop_ends_its_sessions(running: Server) -> None:
