@@ -99,12 +99,15 @@ class _Placing:
         self._reach = reach
         self._is_procedure = is_procedure
         self._loops: list[_Loop] = []
+        self._end_label: str | None = None
         self.spots: list[Spot] = []
         self.opaque: list[tuple[int, str]] = []
 
     def routine(self, block: Statement, ends_without_return: bool) -> None:
         # The first default is evaluated in the step of the caller that makes the call.
         self._count(block.line, self._touching_defaults(block))
+        if ends_without_return:
+            self._end_label = block.node.get("label")
         for body in block.bodies:
             self._body(body)
             if ends_without_return and not _leaves(body):
@@ -136,8 +139,9 @@ class _Placing:
                 count += 1
         if count and self._is_lock(statement):
             self.opaque.append((line, "LOCK in a procedure: a point before it could take the snapshot too early"))
-        elif count or kind == "return":
-            self._add(statement, statement.start, _WORDS.get(kind, kind), last=kind == "return" and not count)
+        elif count or self._ends(statement):
+            last = not count and self._ends(statement)
+            self._add(statement, statement.start, _WORDS.get(kind, kind), last=last)
         self._count(line, count)
         if kind == "return" and any(map(self._reach.ends_unseen, evaluated)):
             self.opaque.append((line, "RETURN calls what can change data and has no points: none fits after it"))
@@ -145,6 +149,13 @@ class _Placing:
             self.opaque.append((line, "a point takes the snapshot of the new transaction before it waits"))
         if reason := _hidden(statement):
             self.opaque.append((line, reason))
+
+    def _ends(self, statement: Statement) -> bool:
+        """RETURN, or EXIT out of the outermost block."""
+        node = statement.node
+        if statement.kind == "exit" and node.get("is_exit", False):
+            return self._end_label is not None and node.get("label") == self._end_label
+        return statement.kind == "return"
 
     def _count(self, line: int, count: int) -> None:
         if count > 1:

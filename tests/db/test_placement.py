@@ -74,6 +74,7 @@ def test_a_point_stands_before_what_can_touch_data_and_only_there(body: str) -> 
         ("BEGIN IF a = 1 THEN @RETURN; END IF; @END", False),
         ("BEGIN a := 1; @EXCEPTION WHEN no_data_found THEN a := 2; @WHEN OTHERS THEN @RETURN; END", False),
         ("DECLARE b int := (SELECT 1); BEGIN @END", False),
+        ("<<o>> BEGIN <<i>> LOOP @EXIT o WHEN a = 1; EXIT i; END LOOP; @EXIT o; END", False),
         ("BEGIN @COMMIT; @ROLLBACK; @UPDATE t SET a = 1; @COMMIT AND CHAIN; @END", True),
     ],
 )

@@ -70,7 +70,7 @@ BEGIN
     EXIT WHEN NOT FOUND; v_out := v_out || v_id || ' ';
   END LOOP;
   CLOSE c_bound;
-  FOR r IN c_bound(l => (SELECT max(id) FROM nasty.item), k => 23) LOOP v_out := v_out || r.id || '.'; END LOOP;
+  FOR r IN c_bound(l := (SELECT max(id) FROM nasty.item), k := 23) LOOP v_out := v_out || r.id || '.'; END LOOP;
   OPEN c_scroll; FETCH LAST FROM c_scroll INTO v_id; MOVE RELATIVE -2 FROM c_scroll;
   FETCH PRIOR FROM c_scroll INTO v_id; GET DIAGNOSTICS v_count = ROW_COUNT; CLOSE c_scroll;
   OPEN c_free FOR EXECUTE 'SELECT id FROM nasty.item WHERE id > $1 ORDER BY id' USING p_from;
