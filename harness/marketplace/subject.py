@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import get_args
 
 from harness.marketplace.names import IDS
-from harness.marketplace.operations import Operation
+from harness.marketplace.operations import CompleteCredit, Operation, UpdatePrice
 from harness.marketplace.start import Start
 from harness.marketplace.toml_file import TomlFile
 from harness.words.errors import UsageError
@@ -49,7 +49,20 @@ REQUIRED = {
 }
 """Without these there is nothing to verify. All the others may be left out."""
 
-KEYS = ("name", "description", "roles", "client_role", "schemas", "ids", "migrations", "down")
+WITHOUT = {
+    "unpriced": "leads without a price",
+    "unlisted": "unlisted leads",
+    "stripe": "Stripe purchases",
+    "completed": "purchases that are completed from the start",
+    "failed": "failed purchases",
+    "cancelled": "cancelled purchases",
+    "refunded": "refunded purchases",
+    "refund_required": "purchases whose refund is owed",
+    "fractions": "amounts that are not whole",
+}
+"""What a scenario may have and a subject may be ``without``: word to meaning."""
+
+KEYS = ("name", "description", "roles", "client_role", "schemas", "ids", "without", "migrations", "down")
 TABLES = ("fixtures", "probes", "calls", "refusals")
 
 
@@ -65,7 +78,8 @@ CALLS: Mapping[str, type] = {call_name(operation): operation for operation in ge
 class Subject:
     """What ``subject.toml`` says. Files are in the order in which they are to be run: ``down`` undoes, latest first.
 
-    Sessions of clients take ``client_role`` (None: they stay what they are). ``ids`` is one of ``names.IDS``.
+    Sessions of clients take ``client_role`` (None: they stay what they are). ``ids`` is one of ``names.IDS``, ``without``
+    has words of ``WITHOUT``.
     ``digest`` is twelve hex digits over ``subject.toml`` and the migrations: a schedule is replayed on no other text.
     """
 
@@ -77,6 +91,7 @@ class Subject:
     client_role: str | None
     schemas: tuple[str, ...]
     ids: str
+    without: tuple[str, ...]
     migrations: tuple[Path, ...]
     down: tuple[Path, ...]
     fixtures: Mapping[str, tuple[str, ...]]
@@ -88,14 +103,35 @@ class Subject:
         """Can a client ask this subject for an operation of this class?"""
         return call_name(operation) in self.calls
 
-    def lacks(self, start: Start, operations: Iterable[Operation]) -> tuple[str, ...]:
+    def lacks(self, start: Start, operations: Collection[Operation]) -> tuple[str, ...]:
         """What a scenario needs and this subject leaves out, in words; the scenario is not applicable then."""
         wanted = [f"call {call_name(type(each))}" for each in operations if not self.has(type(each))]
         if start.top_ups and "top_up" not in self.fixtures:
             wanted.append("fixture top_up")
         if "reservation" not in self.fixtures and any(row.reserved for row in start.purchases.values()):
             wanted.append("fixture reservation")
+        wanted += [WITHOUT[word] for word in _found_in(start, operations) if word in self.without]
         return tuple(dict.fromkeys(wanted))
+
+
+def _found_in(start: Start, operations: Collection[Operation]) -> Iterator[str]:
+    """The words of ``WITHOUT`` that speak of something in a scenario, and others."""
+    amounts = [*start.workspaces.values(), *(row.amount for row in start.top_ups.values())]
+    for lead in start.leads.values():
+        yield lead.status
+        if lead.price is None:
+            yield "unpriced"
+        else:
+            amounts.append(lead.price)
+    for purchase in start.purchases.values():
+        yield from (purchase.status, purchase.method)
+    for operation in operations:
+        if isinstance(operation, CompleteCredit):
+            amounts.append(operation.amount)
+        elif isinstance(operation, UpdatePrice):
+            amounts.append(operation.price)
+    if any(amount % 1 != 0 for amount in amounts):
+        yield "fractions"
 
 
 def load_subject(name_or_path: str, bundled: Path) -> Subject:
@@ -139,6 +175,9 @@ def _read(file: TomlFile) -> Subject:
         file.reject(f"client_role {role!r} is not among the roles", "", "client_role", expected=f"one of {roles}")
     if (ids := file.string("", "ids", IDS[0])) not in IDS:
         file.reject(f"ids is {ids!r}", "", "ids", expected=" or ".join(IDS))
+    for word in (without := file.strings("", "without", ())):
+        if word not in WITHOUT:
+            file.unknown(f"without: unknown word {word!r}", word, WITHOUT, "", "without")
     migrations = _files(file, "migrations")
     return Subject(
         name=file.string("", "name"),
@@ -149,6 +188,7 @@ def _read(file: TomlFile) -> Subject:
         client_role=role or None,
         schemas=file.strings("", "schemas", ("public",)),
         ids=ids,
+        without=without,
         migrations=migrations,
         down=_files(file, "down")[::-1],
         fixtures={fixture: _fixture(file, fixture) for fixture in file.keys("fixtures")},

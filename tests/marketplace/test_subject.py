@@ -95,6 +95,38 @@ def test_what_a_scenario_needs_and_the_subject_leaves_out(folder: Path) -> None:
     assert subject.lacks(Start({}, {}), [Buy("A", ("L1",), "q")]) == ()
 
 
+ALL = Start(
+    {"A": Decimal(1)},
+    {"L1": LeadStart(None), "L2": LeadStart(status="unlisted")},
+    {"p": PurchaseStart("A", (), "stripe", "failed"), "q": PurchaseStart("A", (), "credits", "refunded")},
+)
+"""A bit of everything, but for fractions."""
+
+
+@pytest.mark.parametrize(
+    ("word", "start", "operations", "lacking"),
+    [
+        ("unpriced", ALL, [], ("leads without a price",)),
+        ("unlisted", ALL, [], ("unlisted leads",)),
+        ("stripe", ALL, [], ("Stripe purchases",)),
+        ("failed", ALL, [], ("failed purchases",)),
+        ("refunded", ALL, [], ("refunded purchases",)),
+        ("cancelled", ALL, [], ()),
+        ("fractions", ALL, [CompleteCredit("p", "A", Decimal("2.00"))], ()),
+        ("fractions", ALL, [CompleteCredit("p", "A", Decimal("0.05"))], ("amounts that are not whole",)),
+        ("fractions", ALL, [CompleteCredit("p", "A", Decimal("NaN"))], ("amounts that are not whole",)),
+        ("fractions", Start({"A": Decimal("1.5")}, {}), [], ("amounts that are not whole",)),
+        ("fractions", Start({}, {"L1": LeadStart(Decimal("1.5"))}), [], ("amounts that are not whole",)),
+    ],
+)
+def test_what_a_subject_says_it_is_without(
+    folder: Path, word: str, start: Start, operations: list[Operation], lacking: tuple[str, ...]
+) -> None:
+    assert load_subject("tiny", folder.parent).lacks(start, operations) == ()
+    edit(folder, "migrations", f'without = ["{word}"]\nmigrations')
+    assert load_subject("tiny", folder.parent).lacks(start, operations) == lacking
+
+
 def test_calls_are_named_as_the_operations() -> None:
     expected = (
         "validate buy checkout complete_credit complete_stripe deliver mark_sold top_up sweep refund update_price"
@@ -124,6 +156,7 @@ MISTAKES = [
     ("up/*.sql", "/up/*.sql", r"subject\.toml:3: migrations: '/up/\*\.sql' is no pattern"),
     ("migrations", 'roles = "anon"\nmigrations', r"subject\.toml:3: roles is 'anon'; expected a list of strings"),
     ("migrations", 'client_role = "x"\nmigrations', r"subject\.toml:3: client_role 'x' is not among the roles"),
+    ("migrations", 'without = ["unlistd"]\nmigrations', r"toml:3: without: unknown word 'unlistd'; .*mean 'unlisted'"),
     ("migrations", 'ids = "serial"\nmigrations', r"subject\.toml:3: ids is 'serial'; expected uuid or bigint"),
     ("[fixtures]", "[fixture]", r"subject\.toml:5: unknown key 'fixture'; .*did you mean 'fixtures'\?"),
     ("wipe = [", "wype = [", r"subject\.toml:10: unknown key 'wype'; .*did you mean 'wipe'\?"),
