@@ -20,6 +20,15 @@ from harness.verify.orders import Order
 from harness.verify.trial import Trial
 
 
+STEADY_PLANS = (
+    "SET plan_cache_mode TO force_generic_plan",
+    "SET enable_seqscan TO off",
+    "SET max_parallel_workers_per_gather TO 0",
+)
+"""Plans as on large tables, the same from the first execution to the last: which rows a statement locks and in which
+order must not depend on how many runs there were before. A parallel worker has no gate."""
+
+
 class Theatre:
     """Stages the scenarios of one order; a context manager. One stage for each isolation level that is asked for."""
 
@@ -64,7 +73,7 @@ class Theatre:
     def _preparation(self, isolation: str) -> tuple[str, ...]:
         """What every client session says first: its isolation level, then its role."""
         level = sql.SQL("SET default_transaction_isolation TO {}").format(sql.Literal(isolation))
-        statements = [level.as_string(self._connection)]
+        statements = [level.as_string(self._connection), *STEADY_PLANS]
         if role := self._order.subject.client_role:
             statements.append(sql.SQL("SET ROLE {}").format(sql.Identifier(role)).as_string(self._connection))
         return tuple(statements)
