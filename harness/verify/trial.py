@@ -11,7 +11,6 @@ from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.marketplace.calls import Client
-from harness.marketplace.operations import Buy, Checkout
 from harness.marketplace.scenario import Cancel, Scenario
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
@@ -41,8 +40,7 @@ class Trial:
         # Who cancels must find every statement there is, the first one too.
         cancels = any(isinstance(program, Cancel) for program in scenario.sessions.values())
         self._entries = {} if cancels else entries
-        purchases_made = [each.purchase for each in scenario.operations if isinstance(each, Buy | Checkout)]
-        self._world = World(subject, scenario.start, purchases_made)
+        self._world = World(subject, scenario.start, scenario.operations)
         self._world.install(connection)
         client = Client(subject, self._world.names)
         numbers = {name: number for number, name in enumerate(scenario.sessions)}
