@@ -19,6 +19,9 @@ from harness.db.roles import create_missing
 from harness.db.settings import DEFAULT_PORT, Setting, configuration, render
 from harness.words.errors import UsageError
 
+INITDB_SET_MAJOR = 16
+"""The first PostgreSQL whose initdb takes settings."""
+
 
 class Server(AnyServer):
     """PostgreSQL from these binaries, started by ``open`` or ``with``, stopped and removed by ``close``.
@@ -62,6 +65,7 @@ class Server(AnyServer):
                 "base": str(base),
                 "binaries": str(self.binaries.directory),
                 "copies": copies,
+                "initdb": self._initdb(),
                 "uid": account.uid if account.switch else None,
                 "gid": account.gid if account.switch else None,
                 "configuration": self._configuration,
@@ -137,6 +141,13 @@ class Server(AnyServer):
     def pid(self) -> int:
         """The postmaster's, of the last start."""
         return self.supervised.facts.pid
+
+    def _initdb(self) -> list[str]:
+        # --no-clean, because the files of an initdb that failed name the shared memory that it leaves.
+        arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync", "--no-clean"]
+        if self.binaries.major >= INITDB_SET_MAJOR:
+            arguments.append("--set=dynamic_shared_memory_type=mmap")
+        return [*arguments, "--no-instructions"]
 
     def _tell(self, word: str) -> None:
         self.supervised.tell({"do": word})

@@ -52,6 +52,7 @@ class Plan(TypedDict):
     base: str
     binaries: str
     copies: list[tuple[str, str]]
+    initdb: list[str]
     uid: int | None
     gid: int | None
     configuration: str
@@ -139,9 +140,8 @@ class Cluster:
         if self.plan["copies"]:
             self.binaries = self.directory / "binaries" / self.plan["copies"][0][1] / "bin"
             self._give(self.directory / "binaries")
-        arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
-        initdb = self._run("initdb", *arguments, "--username=postgres", f"--pgdata={self.data}")
-        # Not to be interrupted: killed in its third of a second, it would leave shared memory that nobody can name.
+        initdb = self._run("initdb", *self.plan["initdb"], f"--pgdata={self.data}")
+        # Not to be interrupted: killed in its third of a second, it would leave its shared memory.
         if initdb.wait():
             raise RefusedError(self.log.read_bytes().decode(errors="replace"))
         configuration = self.plan["configuration"] + f"unix_socket_directories = '{self.directory}'\n"
