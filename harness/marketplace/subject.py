@@ -78,8 +78,8 @@ CALLS: Mapping[str, type] = {call_name(operation): operation for operation in ge
 class Subject:
     """What ``subject.toml`` says. Files are in the order in which they are to be run: ``down`` undoes, latest first.
 
-    Sessions of clients take ``client_role`` (None: they stay what they are). ``ids`` is one of ``names.IDS``, ``without``
-    has words of ``WITHOUT``.
+    Sessions of clients take ``client_role`` (None: they stay what they are). ``ids`` is one of ``names.IDS``; the words
+    in ``without`` are of ``WITHOUT``.
     ``digest`` is twelve hex digits over ``subject.toml`` and the migrations: a schedule is replayed on no other text.
     """
 
