@@ -63,6 +63,8 @@ class Table(dict[str, V]):
 
 @dataclass(frozen=True, slots=True)
 class Lead:
+    """A lead on sale, or not any more. Without a ``price`` nobody can buy it."""
+
     price: Decimal | None
     seller: str
     status: str
@@ -96,6 +98,8 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class TopUpRow:
+    """A purchase of credits. ``balance_after`` is what its completion answered, which a repeat answers again."""
+
     workspace: str
     amount: Decimal
     status: str = "pending"
@@ -308,6 +312,7 @@ def update_price(market: Market, name: str, price: Decimal) -> tuple[Result, Mar
 
 
 def malformed(leads: tuple[str, ...] | None) -> str:
+    """Why this is no list of leads to buy, whatever the leads; empty when it is."""
     if not leads:
         return "no_leads"
     return "duplicate_leads" if len(set(leads)) < len(leads) else ""

@@ -52,6 +52,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class LeadState:
+    """What is read back of a lead."""
+
     status: str
     """``available`` or ``sold`` (or another word of the subject's)."""
     sold_count: int
