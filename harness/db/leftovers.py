@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.db.account import Account
 from harness.db.supervisor import PREFIX, STOP_SECONDS_MAX, children, remove
+from harness.words.errors import CouldNotRun
 
 
 def is_held(directory: Path) -> bool:
@@ -44,7 +45,7 @@ def sweep(bases: Iterable[Path], account: Account) -> list[Path]:
 def reclaim(directory: Path) -> bool:
     """Remove one directory unless its supervisor lives; True when it was removed.
 
-    The lock is taken meanwhile, so that two who sweep do not meet. Raises OSError when it cannot be removed.
+    The lock is taken meanwhile, so that two who sweep do not meet. Raises CouldNotRun when it cannot be removed.
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -56,6 +57,9 @@ def reclaim(directory: Path) -> bool:
         remove(directory)
     except BlockingIOError:
         return False
+    except OSError as error:
+        seen = f"{directory} is left of an earlier run and cannot be removed: {error.strerror}"
+        raise CouldNotRun("leftover", seen, remedy="remove it") from error
     finally:
         os.close(descriptor)
     return True

@@ -183,8 +183,9 @@ class Cluster:
         if self.postmaster is not None and self.postmaster.poll() is None:
             # A stopped postmaster forks no backend between our look and our kill.
             self.postmaster.send_signal(signal.SIGSTOP)
-            victims = children(self.postmaster.pid)
-        victims += children(os.getpid())
+            victims = [*children(self.postmaster.pid), self.postmaster.pid]
+        if sys.platform == "linux":
+            victims += children(os.getpid())
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -225,7 +226,7 @@ class Cluster:
             )
 
     def _give(self, tree: Path) -> None:
-        """Make a copied tree the account's own."""
+        """Make a tree the account's own."""
         if self.plan["uid"] is not None and self.plan["gid"] is not None:
             for place, _, files in os.walk(tree):
                 for path in (Path(place), *(Path(place, file) for file in files)):

@@ -266,7 +266,9 @@ def test_binaries_that_the_account_cannot_read_are_copied_and_removed(binaries: 
         shutil.copytree(binaries.tree, home / binaries.tree.name, symlinks=True)
         for companion in binaries.companions:
             shutil.copytree(companion, private / companion.name)
-        private.chmod(0o700)
+        for path in (private, *private.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o700)
         hidden = replace(
             binaries,
             directory=home / "pginstall" / "bin",
