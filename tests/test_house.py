@@ -33,8 +33,8 @@ RUNS = 4
 """The index of the layer of report/ and of what runs: marketplace/, verify, ... Report and the others do not meet."""
 PURE = {"words", "explore", "check", "stats"}
 """Standard library and harness.words only."""
-DRIVER = {"db", "marketplace"}
-"""Where psycopg may be imported."""
+DRIVER = {"db", "marketplace", "verify"}
+"""Where psycopg may be imported: the tower of the database, and what runs on it."""
 LINES_MAX = {"harness": 400, "tests": 600}
 """Tests are longer, being lists of cases."""
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"}

@@ -191,5 +191,6 @@ def verify_document(
 
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write the document as JSON, with the directories that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

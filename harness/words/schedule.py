@@ -45,6 +45,7 @@ def is_preemption(decision: Decision) -> bool:
 
 
 def count_preemptions(decisions: Iterable[Decision]) -> int:
+    """How often a session that could have gone on was left."""
     return sum(map(is_preemption, decisions))
 
 

@@ -34,6 +34,10 @@ class Actor(Protocol):
     error: str
     """SQLSTATE of the statement that failed last, else empty. The engine clears it."""
 
+    cycle: tuple[int, ...]
+    """With ``error`` 40P01: the sessions that waited for one another, by the server's report, its victim first. The
+    engine clears it."""
+
     passed: list[int]
     """The points that it announced since it last took a step: those that it passed, and the one where it stands now."""
 
@@ -52,6 +56,8 @@ class Actor(Protocol):
 
 CLIENT_POINT = -1
 CANCEL_POINT = -2
+
+DEADLOCK_DETECTED = "40P01"
 
 
 class Stage(Protocol):
@@ -76,8 +82,12 @@ class Stage(Protocol):
     def hold(self, session: int) -> None:
         """A blocked session must stop at its next point when it is woken, however many steps it had been given."""
 
-    def freeze(self, session: int) -> bool:
-        """Stop the backend of a blocked session where it is; False when this stage cannot."""
+    @property
+    def can_freeze(self) -> bool:
+        """Whether this stage can stop a backend where it is; else two waiters make a run nondeterministic."""
+
+    def freeze(self, session: int) -> None:
+        """Stop the backend of a blocked session where it is."""
 
     def thaw(self, session: int) -> None: ...
 
