@@ -41,6 +41,7 @@ class Enquiry:
         self.strategy = strategy
         self.campaign = Campaign(trial, strategy, self._judge, labels)
         self._seconds = 0.0
+        self._began = time.monotonic()
         self._found_after_s: dict[str, float] = {}
         self._found_after: dict[str, int] = {}
 
@@ -58,7 +59,7 @@ class Enquiry:
             if len(tally.findings) > len(self._found_after):
                 for property_id in tally.findings.keys() - self._found_after.keys():
                     self._found_after[property_id] = tally.schedules
-                    self._found_after_s[property_id] = self._seconds + now - began
+                    self._found_after_s[property_id] = now - self._began
         self._seconds += time.monotonic() - began
 
     def advance_for(self, seconds: float) -> None:
