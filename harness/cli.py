@@ -41,6 +41,7 @@ Dsn = Annotated[
         help="a server to use instead; only databases that we make and drop there are touched", env_var="HARNESS_DSN"
     ),
 ]
+ScenarioFiles = Annotated[Path | None, Parameter(help="directory with scenarios of your own, beside the bundled ones")]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
 
@@ -62,6 +63,7 @@ def verify(
     seed: int = 0,
     strict: bool = False,
     scenario: list[str] | None = None,
+    scenario_files: ScenarioFiles = None,
     isolation: Isolation = "read committed",
     database: Database = "auto",
     dsn: Dsn = None,
@@ -106,6 +108,7 @@ def verify(
         seed=seed,
         strict=strict,
         scenario_names=scenario,
+        scenario_files=scenario_files,
         isolation=isolation,
         database=dsn or database,
         workers=workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -123,6 +126,7 @@ def explore(
     max: int | None = None,
     preemptions: int | None = None,
     subject: SubjectName = "reference",
+    scenario_files: ScenarioFiles = None,
     seed: int = 0,
     isolation: Isolation = "read committed",
     database: Database = "auto",
@@ -146,6 +150,7 @@ def explore(
         )
     return doors.explore(
         scenario_name=scenario,
+        scenario_files=scenario_files,
         strategy=strategy,
         most=max,
         preemptions=preemptions,
@@ -163,6 +168,7 @@ def replay(
     *,
     step: bool = False,
     subject: Annotated[str | None, Parameter(help="the subject's folder, when it is not one of ours")] = None,
+    scenario_files: ScenarioFiles = None,
     database: Database = "auto",
     dsn: Dsn = None,
 ) -> int:
@@ -173,13 +179,13 @@ def replay(
     step:
         wait for Enter before each step
     """
-    return doors.replay(file, step=step, subject_name=subject, database=dsn or database)
+    return doors.replay(file, step=step, subject_name=subject, scenario_files=scenario_files, database=dsn or database)
 
 
 @app.command
-def scenarios(*, subject: SubjectName = "reference") -> int:
+def scenarios(*, subject: SubjectName = "reference", scenario_files: ScenarioFiles = None) -> int:
     """List the scenarios, what each is about, and which of them the subject can play."""
-    return doors.list_scenarios(subject)
+    return doors.list_scenarios(subject, scenario_files)
 
 
 @database_app.command

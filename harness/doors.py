@@ -43,6 +43,7 @@ def verify(
     seed: int,
     strict: bool,
     scenario_names: Sequence[str] | None,
+    scenario_files: Path | None,
     isolation: str,
     database: str,
     workers: int,
@@ -51,7 +52,7 @@ def verify(
     schedule_files: Path,
 ) -> int:
     subject = _subject(subject_name)
-    scenarios = _scenarios(scenario_names)
+    scenarios = _scenarios(scenario_names, scenario_files)
     for file in (json_file, junit_file, schedule_files / "any"):
         if file is not None:
             _require_writable(file)
@@ -83,6 +84,7 @@ def verify(
 def explore(
     *,
     scenario_name: str,
+    scenario_files: Path | None,
     strategy: str,
     most: int | None,
     preemptions: int | None,
@@ -93,7 +95,7 @@ def explore(
     schedule_files: Path,
 ) -> int:
     subject = _subject(subject_name)
-    (scenario,) = _scenarios([scenario_name])
+    (scenario,) = _scenarios([scenario_name], scenario_files)
     _require_writable(schedule_files / "any")
     began = time.monotonic()
     with provision(database) as server:
@@ -128,10 +130,10 @@ def explore(
     return int(document["exit_code"])
 
 
-def replay(file: Path, *, step: bool, subject_name: str | None, database: str) -> int:
+def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:
     recording = Recording.load(file)
     subject = _subject(subject_name or recording.subject)
-    (scenario,) = _scenarios([recording.scenario])
+    (scenario,) = _scenarios([recording.scenario], scenario_files)
     require_same(recording, subject, scenario)
     with provision(database) as server:
         _require_superuser(server)
@@ -146,9 +148,9 @@ def replay(file: Path, *, step: bool, subject_name: str | None, database: str) -
     return ExitCode.VIOLATED if replayed.violated else ExitCode.HOLDS
 
 
-def list_scenarios(subject_name: str) -> int:
+def list_scenarios(subject_name: str, scenario_files: Path | None) -> int:
     subject = _subject(subject_name)
-    for scenario in _scenarios(None):
+    for scenario in _scenarios(None, scenario_files):
         lacking = subject.lacks(scenario.start, scenario.operations)
         _say(f"{scenario.name}" + (f"  (not on {subject.name}: no {', no '.join(lacking)})" if lacking else ""))
         _say(f"    {scenario.theory}")
@@ -215,8 +217,18 @@ def _subject(name: str) -> Subject:
     return load_subject(name, bundled("sql"))
 
 
-def _scenarios(names: Sequence[str] | None) -> list[Scenario]:
+def _scenarios(names: Sequence[str] | None, directory: Path | None) -> list[Scenario]:
     known = load_scenarios(bundled("scenarios"))
+    if directory is not None:
+        own = load_scenarios(directory)
+        if taken := sorted(known.keys() & own.keys()):
+            raise UsageError(
+                "duplicate-scenario",
+                f"{directory} defines {', '.join(taken)}, and so do the bundled scenarios",
+                expected="names of your own",
+                remedy="rename them",
+            )
+        known |= own
     if names is None:
         return list(known.values())
     for name in names:
