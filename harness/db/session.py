@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,10 @@ from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
-from harness.db.entry import BEGIN, entry
 from harness.db.controlled import ControlledConnection, RoundTrip, execute_plainly
+from harness.db.entry import BEGIN, entry
 from harness.words.errors import CouldNotRun
-from harness.words.stage import CLIENT_POINT, SessionState
+from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState
 
 if TYPE_CHECKING:
     from harness.db.stage import PostgresStage
@@ -40,12 +41,14 @@ class ClientSession:
 
     __slots__ = (
         "_coroutine",
-        "_generator",
-        "_round_trip",
         "_entering",
+        "_failure",
+        "_generator",
         "_opening",
+        "_round_trip",
         "at_gate",
         "connection",
+        "cycle",
         "entered",
         "error",
         "fd",
@@ -73,6 +76,7 @@ class ClientSession:
         self.state = DONE
         self.point = CLIENT_POINT
         self.error = ""
+        self.cycle: tuple[int, ...] = ()
         self.statement = ""
         self.sent = ""
         self.entered = 0
@@ -88,6 +92,8 @@ class ClientSession:
         self._generator: Generator[Any, Any, Any] | None = None
         self._entering: frozenset[int] | None = None
         self._opening = 0
+        self._failure: CouldNotRun | None = None
+        """What is wrong with an announcement: psycopg swallows what a notice handler raises."""
         self.pgconn.notice_handler = self._on_notice
         execute_plainly(self.pgconn, "CREATE TEMP SEQUENCE harness_turn")
         execute_plainly(
@@ -107,9 +113,12 @@ class ClientSession:
         self._resume(None)
 
     def abandon(self) -> None:
-        """Forget the program of a run that was given up; the connection must be closed by the caller."""
+        """Forget the program of a run that was given up, and the connection with it."""
+        # First, so that what the program does to clean up (a rollback) finds a closed connection, not a round trip.
+        self.pgconn.finish()
         if self._coroutine is not None:
-            self._coroutine.close()
+            with contextlib.suppress(psycopg.Error):
+                self._coroutine.close()
             self._coroutine = None
         self._generator = None
         self.state = DONE
@@ -138,6 +147,11 @@ class ClientSession:
         self._generator = self._round_trip
         self._feed(None)
 
+    @property
+    def next_stop(self) -> int:
+        """The turn of its next scheduling point."""
+        return self.turn + 1 + (self._entering is not None)
+
     def gate(self, turn: int) -> bytes:
         """The key of the advisory lock of that turn, as libpq sends it (see harness.gate in gate.sql)."""
         return b"%d" % (self.gate_base + (turn & 0xFFFFFF))
@@ -159,7 +173,11 @@ class ClientSession:
         except psycopg.Error as error:
             self._generator = None
             self.error = error.sqlstate or "08006"
+            if self.error == DEADLOCK_DETECTED:
+                self.cycle = self.stage.cycle_in(error.diag.message_detail or "")
             self._resume(None, error)
+        if self._failure is not None:
+            raise self._failure
 
     def _resume(self, value: Any, error: BaseException | None = None) -> None:
         """Give the program its answer; it goes on until the next round trip or its end."""
@@ -188,20 +206,22 @@ class ClientSession:
         point, _, turn = message.partition(b" ")
         self.turn += 1
         if int(turn) != self.turn:
-            raise CouldNotRun(
+            self._failure = CouldNotRun(
                 "turn-lost",
                 f"session {self.pid} announced turn {turn.decode()} of its gate",
                 expected=f"turn {self.turn}",
                 remedy="the program under test must not drop temporary objects or settings (DISCARD, RESET ALL)",
             )
+            return
         if self._entering is not None:
             if int(point) not in self._entering:
-                raise CouldNotRun(
+                self._failure = CouldNotRun(
                     "not-an-entry",
                     f"{self.statement!r} came to point {point.decode()} first",
                     expected="a point of the function that it calls",
                     remedy="a default argument or a view calls another function: report this",
                 )
+                return
             self._entering = None
             self.entered = int(point)
             return

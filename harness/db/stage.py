@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -33,6 +34,11 @@ SPIN_S = 0.0002
 _NO_ENTRIES: Mapping[str, frozenset[int]] = MappingProxyType({})
 _IDLE = pq.TransactionStatus.IDLE
 _UNKNOWN = pq.TransactionStatus.UNKNOWN  # the connection is gone: the server has rolled back
+
+_CROWDED_S = 0.0005
+"""A yield that takes so long gave the core to strangers, seconds."""
+_CROWDED_PUMPS = 500
+"""For how many waits that is remembered."""
 
 _yield = getattr(os, "sched_yield", lambda: None)
 
@@ -65,7 +71,19 @@ def install_gate(connection: psycopg.Connection[Any]) -> None:
 class Canceller:
     """A nemesis: its only step cancels the statement that its target is executing at that moment, if any."""
 
-    __slots__ = ("at_gate", "entered", "error", "passed", "point", "sent", "stage", "state", "struck", "target")
+    __slots__ = (
+        "at_gate",
+        "cycle",
+        "entered",
+        "error",
+        "passed",
+        "point",
+        "sent",
+        "stage",
+        "state",
+        "struck",
+        "target",
+    )
 
     def __init__(self, stage: PostgresStage, target: int) -> None:
         self.stage = stage
@@ -73,6 +91,7 @@ class Canceller:
         self.state = READY
         self.point = CANCEL_POINT
         self.error = ""
+        self.cycle: tuple[int, ...] = ()
         self.passed: list[int] = []
         self.at_gate = False
         self.sent = ""
@@ -104,7 +123,7 @@ class PostgresStage:
         pin: Callable[[int], None] | None = None,
     ) -> None:
         self._dsn = dsn
-        self._local = local
+        self.can_freeze = local
         self._prepare_session = tuple(prepare_session)
         self._pin = pin
         self._controller = waiting.wait_conn(generators.connect(dsn), timeout=30.0)
@@ -123,6 +142,7 @@ class PostgresStage:
         self._by_fd: dict[int, ClientSession] = {}
         self._index_of_pid: dict[int, int] = {}
         self.actors: list[Actor] = []
+        self._crowded = 0
         self.entries = _NO_ENTRIES
 
     # -- the life of a run ------------------------------------------------------------------------------------
@@ -155,6 +175,7 @@ class PostgresStage:
             self._pool.append(self._connect())
         session = self._pool[number]
         if session.connection.closed:
+            self._ask(b"leave_gate", (session.gate(session.stop),))
             session = self._pool[number] = self._connect()
         return session
 
@@ -183,7 +204,6 @@ class PostgresStage:
             # Ended before its gate opens: an abandoned function must not go on to its commit.
             self._ask(b"terminate", (b"%d" % session.pid,))
             session.abandon()
-            session.pgconn.finish()
         self._ask(b"leave_all_gates", ())
         self._pool.clear()
         self._by_fd.clear()
@@ -213,20 +233,7 @@ class PostgresStage:
                 reads.append(session.fd)
                 if session.wants_write:
                     writes.append(session.fd)
-        # Giving up the core lets the backends on it run until they sleep, and costs less than sleeping ourselves: on a
-        # shared core whatever a session had to say is there after one turn; elsewhere it arrives while we spin.
-        _yield()
-        readable, writable, _ = select(reads, writes, (), 0.0)
-        if not readable and not writable:
-            if timeout_s > SPIN_S:
-                readable, writable, _ = select(reads, writes, (), timeout_s)
-            else:
-                deadline = perf_counter() + (0.0 if self._pin is not None else timeout_s)
-                while not readable and not writable:
-                    _yield()
-                    readable, writable, _ = select(reads, writes, (), 0.0)
-                    if perf_counter() > deadline:
-                        break
+        readable, writable = self._await(reads, writes, timeout_s)
         changed = False
         for fd in writable:
             session = self._by_fd[fd]
@@ -237,6 +244,26 @@ class PostgresStage:
             session.on_readable()
             changed |= session.state is READY or session.state is DONE
         return changed
+
+    def _await(self, reads: list[int], writes: list[int], timeout_s: float) -> tuple[list[int], list[int]]:
+        """The descriptors that are ready, by the cheapest wait.
+
+        Giving up the core lets the backends on it run until they sleep, and costs less than sleeping ourselves: on a
+        shared core whatever a session had to say is there after one turn; elsewhere it arrives while we spin. When a
+        turn takes long, strangers want the core too, and whoever sleeps gets it back sooner than whoever yields.
+        """
+        if self._crowded or timeout_s > SPIN_S:
+            self._crowded = max(self._crowded - 1, 0)
+            return select(reads, writes, (), timeout_s)[:2]
+        began = perf_counter()
+        while True:
+            _yield()
+            readable, writable, _ = select(reads, writes, (), 0.0)
+            took = perf_counter() - began
+            if took > _CROWDED_S + timeout_s:
+                self._crowded = _CROWDED_PUMPS
+            if readable or writable or self._pin is not None or took > timeout_s:
+                return readable, writable
 
     def open_gate(self, session: ClientSession, stop: int) -> None:
         """Let a session at its gate go on to turn ``stop``: take the lock of that turn, give back the one it waits for.
@@ -257,8 +284,8 @@ class PostgresStage:
         """Make a blocked session stop at its next point."""
         actor = self.actors[session]
         assert isinstance(actor, ClientSession)
-        if actor.stop != actor.turn + 1:
-            self.move_gate(actor, actor.turn + 1)
+        if actor.stop != actor.next_stop:
+            self.move_gate(actor, actor.next_stop)
 
     def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
         """Who blocks whom, from ``pg_blocking_pids``; waiting for one's own gate is not being blocked."""
@@ -280,6 +307,11 @@ class PostgresStage:
             )
         return picture
 
+    def cycle_in(self, detail: str) -> tuple[int, ...]:
+        """The sessions that the server's report of a deadlock names: a line for each, its own process id first."""
+        pids = re.findall(r"^\D*(\d+)", detail, re.MULTILINE)
+        return tuple(self._index_of_pid.get(int(pid), FOREIGN) for pid in pids)
+
     def cancel(self, target: int) -> bool:
         """Cancel the statement of a session, at its gate or in a lock wait; False for one that executes none."""
         session = self.actors[target]
@@ -294,6 +326,8 @@ class PostgresStage:
             self._ask(b"close_gate", (session.gate(session.stop),))
         elif session.state is not BLOCKED:
             return False
+        elif self.can_freeze:
+            self.thaw(target)
         session.state = RUNNING
         self._ask(b"cancel", (b"%d" % session.pid,))
         # The server delivers the signal when it likes; until then the session would still look blocked.
@@ -304,15 +338,13 @@ class PostgresStage:
             self._ask(b"leave_gate", (gate,))
         return True
 
-    def freeze(self, session: int) -> bool:
-        """SIGSTOP the backend of a session that waits for a lock; False where backends are not our processes."""
-        if not self._local:
-            return False
+    def freeze(self, session: int) -> None:
+        """SIGSTOP the backend of a session that waits for a lock."""
         os.kill(self.actors[session].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
-        return True
 
     def thaw(self, session: int) -> None:
-        os.kill(self.actors[session].pid, signal.SIGCONT)  # type: ignore[attr-defined]
+        with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+            os.kill(self.actors[session].pid, signal.SIGCONT)  # type: ignore[attr-defined]
 
     def picture(self) -> str:
         """Activities and locks of the sessions, one per line."""

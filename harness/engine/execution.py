@@ -6,11 +6,15 @@ whenever its choices are the same:
 
 - A session that waits for a lock is in a state of its own: it is not enabled, and what it does when it is woken
   belongs to the step that woke it.
-- With two or more waiters, all are frozen during a step, and the woken ones go on one at a time, first come first
-  served.
-- A deadlock's victim is the session that closed the cycle. PostgreSQL picks the one whose ``deadlock_timeout`` fires
-  first afterwards, so the other members are frozen until it is over; and since a frozen backend must not be caught
-  inside the deadlock check itself, no step is started while the timeout of a waiter is about to fire.
+- It is frozen until the server says that it waits no longer, and then goes on alone, first come first served: never do
+  two sessions act at once. One that waits again without coming to a point has not been woken: the locks of one row
+  are several, and whether we see it between two of them is a matter of time.
+- A deadlock's victim is the session that closed the cycle: PostgreSQL picks the one whose ``deadlock_timeout`` fires
+  first afterwards, and those of the others are frozen. No backend is frozen while that timeout is about to fire, since
+  inside the deadlock check it would have all other backends wait.
+
+Where a stage cannot freeze, all timeouts must be over before another session may close a cycle, and with two waiters a
+run can differ from the next.
 """
 
 from __future__ import annotations
@@ -30,8 +34,11 @@ _FIRST_LOOK_S = 0.00015
 """A step inside a function takes 20 to 100 microseconds; after this long it is worth asking the server."""
 _LONGEST_LOOK_S = 0.005
 
-
 _LONGEST_STRETCH = 64
+
+_ABOUT_TO_FIRE = 0.5
+_FIRED = 1.2
+"""Ages of a wait, in deadlock timeouts: one that has fired has found no cycle and is not repeated."""
 
 
 class Chooser(Protocol):
@@ -96,29 +103,39 @@ class Execution:
         self._hang_after_s = hang_after_s
         self._max_steps = max_steps
         self._blocked: dict[int, float] = {}
-        """Blocked sessions in the order in which they began to wait, with the time of that."""
+        """Blocked sessions in the order in which they began to wait, with the time when we learned of it."""
         self._peers: dict[int, tuple[int, ...]] = {}
-        self._frozen: list[int] = []
+        """Who blocks them, by the last look; and in ``_told`` by the last event."""
+        self._told: dict[int, tuple[int, ...]] = {}
+        self._frozen: set[int] = set()
+        self._moved = 0.0
+        """When a session was last allowed to go on: no wait that we do not know of is older."""
         self._taken: tuple[tuple[int, ...], int, int] = ((), 0, 0)
         """Of the stretch under way: who was enabled, who goes on, how many of the points it passed are written down."""
 
     def run(self, chooser: Chooser, clock: Clock) -> Run:
         """Run the actors that stand on the stage to their end. Raises ``Hang``, and what the chooser raises."""
         run = Run()
+        self._blocked.clear()
+        self._peers.clear()
+        self._told.clear()
+        try:
+            self._play(run, chooser, clock)
+        finally:
+            self._thaw_all()
+        return run
+
+    def _play(self, run: Run, chooser: Chooser, clock: Clock) -> None:
         stage = self._stage
         actors = stage.actors
-        decisions, points = run.decisions, run.points
-        choose, stretch, pump = chooser.choose, chooser.stretch, stage.pump
+        decisions, points, blocked = run.decisions, run.points, self._blocked
+        choose, stretch, pump, monotonic = chooser.choose, chooser.stretch, stage.pump, time.monotonic
         current: int | None = None
-        blocked = self._blocked
-        blocked.clear()
-        self._peers.clear()
-        self._frozen.clear()
         while True:
             enabled = tuple([i for i, actor in enumerate(actors) if actor.state is READY])
             if not enabled:
                 if not blocked:
-                    return run
+                    return
                 self._await_rescue(run)
                 clock.settled(len(decisions) - 1)
                 continue
@@ -131,12 +148,14 @@ class Execution:
             points.append(actor.point)
             self._taken = (enabled, chosen, 0)
             clock.begins(step, chosen)
-            if blocked:
-                self._step_beside_waiters(run, chosen)
-            elif actor.point == CANCEL_POINT:
+            if blocked or actor.point == CANCEL_POINT:
+                if not stage.can_freeze:
+                    self._let_timeouts_fire()
+                self._moved = monotonic()
                 actor.advance(1)
                 self._settle(run)
             else:
+                self._moved = monotonic()
                 # Nobody waits for this session, so nothing changes for the others while it goes on.
                 actor.advance(1 + min(stretch(step + 1, enabled, chosen), _LONGEST_STRETCH))
                 while actor.state is RUNNING and pump(_FIRST_LOOK_S):
@@ -153,38 +172,15 @@ class Execution:
                 if actor.entered:
                     points[step], actor.entered = actor.entered, 0
             current = chosen
+            if blocked:
+                self._tell_new_peers(run)
             self._close_step(run, step, chosen)
             clock.settled(len(decisions) - 1)
 
     # -- one step ---------------------------------------------------------------------------------------------
 
-    def _step_beside_waiters(self, run: Run, chosen: int) -> None:
-        self._let_timeouts_pass()
-        stage = self._stage
-        frozen = self._frozen
-        if len(self._blocked) > 1:
-            frozen += [waiter for waiter in self._blocked if stage.freeze(waiter)]
-        try:
-            stage.actors[chosen].advance(1)
-            self._settle(run)
-            while frozen:
-                # A waiter that was woken meanwhile goes on to where it settles before the next one may.
-                stage.thaw(frozen.pop(0))
-                self._settle(run)
-        finally:
-            while frozen:
-                stage.thaw(frozen.pop())
-
-    def _let_timeouts_pass(self) -> None:
-        """Sleep while the deadlock timeout of a waiter is about to fire."""
-        timeout = self._stage.deadlock_timeout_s
-        for since in list(self._blocked.values()):
-            age = time.monotonic() - since
-            if timeout * 0.5 < age < timeout * 1.2:
-                time.sleep(timeout * 1.2 - age)
-
     def _settle(self, run: Run) -> None:
-        """Wait until no session runs and no waiter that is not frozen has been woken."""
+        """Wait until no session runs and no waiter has been woken."""
         stage = self._stage
         actors = stage.actors
         patience = _FIRST_LOOK_S
@@ -193,8 +189,7 @@ class Execution:
             running = [i for i, actor in enumerate(actors) if actor.state is RUNNING]
             if not running:
                 self._note_arrivals(run)
-                awake = [i for i in self._blocked if i not in self._frozen]
-                if not awake or not self._look(run, awake):
+                if not self._blocked or not self._look(run, list(self._blocked)):
                     return
                 continue
             if stage.pump(patience):
@@ -203,7 +198,8 @@ class Execution:
                 continue
             now = time.monotonic()
             quiet_since = quiet_since or now
-            if self._look(run, [*running, *(i for i in self._blocked if i not in self._frozen)]):
+            waiting = [i for i in self._blocked if actors[i].state is BLOCKED and i not in self._frozen]
+            if self._look(run, running + waiting):
                 quiet_since = 0.0
             elif now - quiet_since > self._hang_after_s:
                 raise Hang(
@@ -216,35 +212,57 @@ class Execution:
 
     def _look(self, run: Run, sessions: Sequence[int]) -> bool:
         """Ask the server about these sessions; True when one of them began or ceased to wait."""
-        actors = self._stage.actors
+        stage = self._stage
+        actors = stage.actors
         news = False
-        for session, peers in self._stage.blockers(sessions).items():
+        for session, peers in stage.blockers(sessions).items():
             actor = actors[session]
             if actor.state is RUNNING and peers:
                 if FOREIGN in peers:
                     continue  # somebody outside the run has the lock: that is for the watchdog
-                if self._stage.pump(0.0):
+                if stage.pump(0.0):
                     return True  # it was told to us before it happened
-                actor.state = BLOCKED
-                self._stage.hold(session)
-                self._count_passed(run)
-                self._blocked[session] = time.monotonic()
+                self._block(run, session, peers)
+                news = True
+            elif actor.state is BLOCKED and peers:
                 self._peers[session] = peers
-                run.events.append(Event(run.steps - 1, session, EventKind.WAIT, "", peers))
-                news = True
-                if cycle := self._cycle_through(session):
-                    self._break_deadlock(run, session, cycle)
-            elif actor.state is BLOCKED and not peers:
-                actor.state = RUNNING
-                self._wake(run, session)
-                news = True
             elif actor.state is BLOCKED:
-                self._peers[session] = peers
+                # On its way, perhaps to the next lock of the same row: woken is who arrives at a point.
+                actor.state = RUNNING
+                if session in self._frozen:
+                    self._thaw(session)
+                    return True
+                news = True
         return news
+
+    def _block(self, run: Run, session: int, peers: tuple[int, ...]) -> None:
+        stage = self._stage
+        actor = stage.actors[session]
+        actor.state = BLOCKED
+        stage.hold(session)
+        self._count_passed(run)
+        if session not in self._blocked:
+            self._told[session] = peers
+            run.events.append(Event(run.steps - 1, session, EventKind.WAIT, "", peers))
+        self._blocked[session] = time.monotonic()
+        self._peers[session] = peers
+        if cycle := self._cycle_through(session):
+            self._break_deadlock(run, session, cycle)
+        if actor.state is BLOCKED and stage.can_freeze:
+            self._freeze(session)
 
     def _wake(self, run: Run, session: int) -> None:
         del self._blocked[session]
-        run.events.append(Event(run.steps - 1, session, EventKind.WAKE, "", self._peers.pop(session)))
+        del self._peers[session]
+        run.events.append(Event(run.steps - 1, session, EventKind.WAKE, "", self._told.pop(session)))
+
+    def _tell_new_peers(self, run: Run) -> None:
+        """Write down whom the waiters wait for now: the lock can have gone to another one of them."""
+        for session in self._blocked:
+            peers = self._peers[session]
+            if peers != self._told[session]:
+                self._told[session] = peers
+                run.events.append(Event(run.steps - 1, session, EventKind.WAIT, "", peers))
 
     def _count_passed(self, run: Run) -> None:
         """Write down the steps of the stretch so far: one more for each point that the session passed."""
@@ -260,13 +278,29 @@ class Execution:
     def _note_arrivals(self, run: Run) -> None:
         self._count_passed(run)
         actors = self._stage.actors
+        failed = [i for i, actor in enumerate(actors) if actor.error]
+        for session in failed:
+            if actors[session].cycle:
+                self._note_deadlock(run, session)
         if self._blocked:
             for session in [i for i in self._blocked if actors[i].state is not BLOCKED]:
                 self._wake(run, session)
-        for session, actor in enumerate(actors):
-            if actor.error:
-                run.events.append(Event(run.steps - 1, session, EventKind.ERROR, actor.error))
-                actor.error = ""
+        for session in failed:
+            run.events.append(Event(run.steps - 1, session, EventKind.ERROR, actors[session].error))
+            actors[session].error = ""
+
+    def _note_deadlock(self, run: Run, victim: int) -> None:
+        """Write down a deadlock that may have been over before we could see it."""
+        actor = self._stage.actors[victim]
+        cycle, actor.cycle = actor.cycle, ()
+        step = run.steps - 1
+        kinds = [event.kind for event in run.events if event.session == victim and event.step == step]
+        if EventKind.DEADLOCK not in kinds:
+            if victim not in self._blocked:
+                run.events.append(Event(step, victim, EventKind.WAIT, "", cycle[1:2]))
+                self._blocked[victim] = self._moved
+                self._peers[victim] = self._told[victim] = cycle[1:2]
+            run.events.append(Event(step, victim, EventKind.DEADLOCK, "", cycle))
 
     @staticmethod
     def _close_step(run: Run, first_step: int, chosen: int) -> None:
@@ -297,24 +331,59 @@ class Execution:
         return path if search(closer) else []
 
     def _break_deadlock(self, run: Run, closer: int, cycle: Sequence[int]) -> None:
-        """Let PostgreSQL end the cycle with ``closer`` as its victim."""
+        """Let PostgreSQL end the cycle, ``closer`` being its victim; or a change in the order of a queue ends it."""
         stage = self._stage
+        actor = stage.actors[closer]
+        fired = time.monotonic() + stage.deadlock_timeout_s * _FIRED
+        while actor.state is BLOCKED:
+            if stage.pump(_LONGEST_LOOK_S) or (now := time.monotonic()) < fired:
+                continue
+            waits = stage.blockers(cycle)
+            if not waits[closer]:
+                actor.state = RUNNING  # its function has caught the error
+            elif not all(waits.values()):
+                return
+            elif now > fired + self._hang_after_s:
+                raise Hang("the server has not broken a deadlock", stage.picture(), run)
         run.events.append(Event(run.steps - 1, closer, EventKind.DEADLOCK, "", tuple(cycle)))
-        frozen = [s for s in cycle if s != closer and s not in self._frozen and stage.freeze(s)]
-        try:
-            deadline = time.monotonic() + stage.deadlock_timeout_s + self._hang_after_s
-            while stage.actors[closer].state is BLOCKED and time.monotonic() < deadline:
-                if stage.pump(_LONGEST_LOOK_S):
-                    break
-        finally:
-            for session in frozen:
-                stage.thaw(session)
 
     def _await_rescue(self, run: Run) -> None:
         """Every session waits and none was seen to close a cycle: PostgreSQL's detector ends it, or it is a hang."""
+        self._thaw_all()
         deadline = time.monotonic() + self._stage.deadlock_timeout_s + self._hang_after_s
         while time.monotonic() < deadline:
             if self._stage.pump(_LONGEST_LOOK_S) or self._look(run, list(self._blocked)):
                 self._settle(run)
                 return
         raise Hang("every session waits for a lock, and no deadlock was broken", self._stage.picture(), run)
+
+    # -- freezing ---------------------------------------------------------------------------------------------
+
+    def _freeze(self, session: int) -> None:
+        """Freeze a waiter, but not in the middle of its deadlock check."""
+        stage = self._stage
+        timeout = stage.deadlock_timeout_s
+        stage.freeze(session)
+        if time.monotonic() - self._moved > timeout * _ABOUT_TO_FIRE:
+            # Late: perhaps the check has begun. Let it happen, it finds nothing.
+            stage.thaw(session)
+            self._sleep_until(self._blocked[session] + timeout * _FIRED)
+            stage.freeze(session)
+        self._frozen.add(session)
+
+    def _thaw(self, session: int) -> None:
+        self._frozen.discard(session)
+        self._moved = time.monotonic()
+        self._stage.thaw(session)
+
+    def _thaw_all(self) -> None:
+        while self._frozen:
+            self._stage.thaw(self._frozen.pop())
+
+    def _let_timeouts_fire(self) -> None:
+        if self._blocked:
+            self._sleep_until(max(self._blocked.values()) + self._stage.deadlock_timeout_s * _FIRED)
+
+    @staticmethod
+    def _sleep_until(moment: float) -> None:
+        time.sleep(max(0.0, moment - time.monotonic()))
