@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 from pglast import ast, parse_sql
@@ -74,24 +75,26 @@ def entry(statement: str) -> str | None:
 def _entered(select: ast.SelectStmt) -> str | None:
     if select.withClause or select.valuesLists or select.larg or select.limitCount or select.limitOffset:
         return None
-    sources = select.fromClause or ()
-    if len(sources) > 1:
-        return None
-    if sources:
-        source = sources[0]
-        if not isinstance(source, ast.RangeFunction) or len(source.functions) != 1:
-            return None
-        call = source.functions[0][0]
-    else:
-        if len(select.targetList or ()) != 1 or select.whereClause:
-            return None
-        call = select.targetList[0].val
+    call = _only_call(select.fromClause or (), select)
     if not isinstance(call, ast.FuncCall) or not all(map(_is_harmless, call.args or ())):
         return None
-    return str(call.funcname[-1].sval)
+    names: tuple[ast.String, ...] = call.funcname or ()
+    return str(names[-1].sval)
 
 
-def _is_harmless(argument: ast.Node) -> bool:
+def _only_call(sources: Sequence[ast.Node], select: ast.SelectStmt) -> ast.Node | None:
+    """What the statement calls, when it is ``SELECT ... FROM f(...)`` or ``SELECT f(...)`` and nothing more."""
+    if not sources:
+        targets: tuple[ast.ResTarget, ...] = select.targetList or ()
+        return targets[0].val if len(targets) == 1 and not select.whereClause else None
+    source = sources[0]
+    if len(sources) > 1 or not isinstance(source, ast.RangeFunction):
+        return None
+    functions: tuple[tuple[ast.Node, ...], ...] = source.functions or ()
+    return functions[0][0] if len(functions) == 1 else None
+
+
+def _is_harmless(argument: ast.Node | None) -> bool:
     if isinstance(argument, ast.TypeCast):
         return _is_harmless(argument.arg)
     if isinstance(argument, ast.A_ArrayExpr):
