@@ -15,6 +15,10 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from harness.db.any_server import AnyServer
+from harness.db.instrument import install, plan
+from harness.db.migrate import apply
+from harness.db.stage import install_gate
 from harness.marketplace.fixtures import filling
 from harness.marketplace.names import Names
 from harness.marketplace.probes import Probes
@@ -144,6 +148,20 @@ class Shop:
         if isinstance(value, UUID):
             return self._names.name_of(str(value))
         return [self._name(each) for each in value] if isinstance(value, list) else value
+
+
+@contextmanager
+def installed(server: AnyServer, *, instrumented: bool) -> Iterator[str]:
+    """The DSN of a database with the reference subject in it, and with points in its functions if so asked."""
+    subject = load_subject("reference", bundled("sql"))
+    server.ensure_roles(subject.roles)
+    with server.database() as dsn:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            apply(connection, subject.migrations)
+            install_gate(connection)
+            if instrumented:
+                install(connection, plan(connection, subject.schemas))
+        yield dsn
 
 
 @contextmanager
