@@ -1,75 +1,118 @@
-"""What a run changed: the state before and after, one line for each thing that is another."""
+"""What a run changed: the state before and after, a line for each thing that is another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from rich.cells import cell_len
+
 from harness.report.page import Page
-
-
-def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], guilty: Mapping[str, str]) -> list[str]:
-    """A table of before and after. Rows of ``guilty`` names are marked, and shown also when nothing changed there."""
-    names = {name for value in guilty.values() for name in value.replace(",", " ").split()}
-    before, after = _before(start), _after(final)
-    things = list(dict.fromkeys([*before, *after]))
-    shown = [
-        (thing, before.get(thing, "-"), after.get(thing, "-"))
-        for thing in things
-        if after.get(thing, "-") != before.get(thing, "-") or thing[1] in names
-    ]
-    same = [" ".join(thing) for thing in things if thing not in {each[0] for each in shown}]
-    if not shown:
-        return ["Nothing was changed."]
-    rows = [(" ".join(thing), old, new, thing[1] in names) for thing, old, new in shown]
-    first = max(len(row[0]) for row in rows)
-    second = max(len("before"), *(len(row[1]) for row in rows))
-    lines = [paper.ink(f"{'':{first}}  {'before':{second}}  after", "dim")]
-    for thing, old, new, marked in rows:
-        mark = "  " + paper.plain("◂") if marked else ""
-        lines.append(f"{thing:{first}}  {old:{second}}  {paper.ink(new + mark, 'red' if marked else '')}")
-    if same:
-        lines += [paper.ink(line, "dim") for line in paper.wrap(f"unchanged: {', '.join(same)}", hang=4)]
-    return lines
-
 
 Thing = tuple[str, str]
 """A kind and a name: ``("lead", "L1")``."""
 
+NOTHING = "-"
+"""Before a thing was there, or after it was gone."""
 
-def _before(start: Mapping[str, Any]) -> dict[Thing, str]:
-    told: dict[Thing, str] = {}
-    for name, amount in _pairs(start.get("workspaces")):
-        told["balance", name] = str(amount)
-    told.setdefault(("balance", "seller"), "0")
-    for name, lead in _pairs(start.get("leads")):
-        told["lead", name] = _lead(lead["status"], int(lead["status"] == "sold"))
-    for name, purchase in _pairs(start.get("purchases")):
-        told["purchase", name] = str(purchase["status"])
-    for name, _ in _pairs(start.get("top_ups")):
-        told["top-up", name] = "pending"
-    return told
+_KINDS = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "top-up", "workspace": "balance"}
+"""What a guilty value names, by its key."""
 
 
-def _after(final: Mapping[str, Any]) -> dict[Thing, str]:
-    told: dict[Thing, str] = {}
-    for name, amount in _pairs(final.get("balances")):
-        told["balance", name] = str(amount)
-    for name, lead in _pairs(final.get("leads")):
-        told["lead", name] = _lead(lead["status"], lead["sold_count"])
-    for name, status in _pairs(final.get("purchases")):
-        told["purchase", name] = str(status)
-    for name, status in _pairs(final.get("top_ups")):
-        told["top-up", name] = str(status)
+def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], guilty: Mapping[str, str]) -> list[str]:
+    """A table of before and after; what ``guilty`` names is marked, and is there even when nothing changed it."""
+    marked = {
+        (_KINDS[key], name)
+        for key, value in guilty.items()
+        if key in _KINDS
+        for name in value.replace(",", " ").split()
+    }
+    before, after = dict(_before(start)), dict(_after(final))
+    if final.get("reservations") is None:
+        before = {thing: value for thing, value in before.items() if thing[0] != "reserved for"}
+    before.setdefault(("balance", "seller"), "0")
+    shown: list[tuple[str, str, str, bool]] = []
+    same = []
+    for thing in dict.fromkeys([*before, *after]):
+        old, new = before.get(thing, NOTHING), after.get(thing, NOTHING)
+        if thing in marked or not _equal(old, new):
+            shown.append((" ".join(thing), old, new, thing in marked))
+        elif thing != ("balance", "seller"):
+            same.append(" ".join(thing))
+    return [*_table(paper, shown), *(paper.ink(line, "dim") for line in _unchanged(paper, same, bool(shown)))]
+
+
+def _table(paper: Page, shown: list[tuple[str, str, str, bool]]) -> list[str]:
+    if not shown:
+        return []
+    names = max(cell_len(row[0]) for row in shown)
+    olds = max(cell_len("before"), *(cell_len(row[1]) for row in shown))
+    lines = [paper.ink(f"{'':{names}}  {'before':{olds}}  after", "dim")]
+    for name, old, new, marked in shown:
+        mark = paper.plain("  ◂") if marked else ""
+        text = paper.plain(new) + mark
+        lines.append(
+            f"{paper.fit(name, names)}  {paper.fit(old, olds)}  {paper.ink(text, 'bold red' if marked else '')}"
+        )
+    return lines
+
+
+def _unchanged(paper: Page, same: list[str], some_changed: bool) -> list[str]:
+    if not some_changed:
+        return ["Nothing was changed."]
+    return paper.wrap(f"unchanged: {', '.join(same)}", hang=4) if same else []
+
+
+def _before(start: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
+    for name, amount in _items(start, "workspaces"):
+        yield ("balance", name), str(amount)
+    for name, lead in _items(start, "leads"):
+        yield ("lead", name), _lead(lead["status"], int(lead["status"] == "sold"))
+    for name, purchase in _items(start, "purchases"):
+        yield ("purchase", name), str(purchase["status"])
+        if purchase.get("reserved") == "held":
+            yield ("reserved for", name), " ".join(purchase["leads"])
+    for name, _ in _items(start, "top_ups"):
+        yield ("top-up", name), "pending"
+
+
+def _after(final: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
+    for name, amount in _items(final, "balances"):
+        yield ("balance", name), str(amount)
+    for name, lead in _items(final, "leads"):
+        yield ("lead", name), _lead(lead["status"], lead["sold_count"])
+    for name, status in _items(final, "purchases"):
+        yield ("purchase", name), str(status)
+    for name, status in _items(final, "top_ups"):
+        yield ("top-up", name), str(status)
+    for name, leads in _items(final, "reservations"):
+        if leads:
+            yield ("reserved for", name), " ".join(leads)
+    charges: dict[str, list[str]] = {}
     for purchase, workspace, amount in final.get("charges") or []:
-        key = ("charged for", purchase)
-        told[key] = ", ".join(filter(None, [told.get(key), f"{workspace} {amount}"]))
-    return told
+        charges.setdefault(purchase, []).append(f"{workspace} {amount}")
+    for purchase, paid in charges.items():
+        yield ("charged for", purchase), ", ".join(paid)
+    balances = dict(_items(final, "balances"))
+    for name, amount in _items(final, "ledger"):
+        if not _equal(str(amount), str(balances.get(name, amount))):
+            yield ("ledger of", name), str(amount)
 
 
 def _lead(status: str, sold_count: int) -> str:
-    return f"sold x {sold_count}" if sold_count > 1 or (status == "sold" and sold_count != 1) else status
+    return status if sold_count == (status == "sold") else f"{status}, sold_count {sold_count}"
 
 
-def _pairs(part: Any) -> list[tuple[str, Any]]:
-    return list(part.items()) if isinstance(part, Mapping) else []
+def _items(state: Mapping[str, Any], part: str) -> list[tuple[str, Any]]:
+    """The entries of a part; an empty one is ``[]`` in the document, one that was not probed ``null``."""
+    found = state.get(part)
+    return list(found.items()) if isinstance(found, Mapping) else []
+
+
+def _equal(old: str, new: str) -> bool:
+    """The same word, or the same amount: ``50`` is ``50.00``."""
+    try:
+        return Decimal(old) == Decimal(new)
+    except InvalidOperation:
+        return old == new

@@ -1,4 +1,5 @@
 """To be refined."""
+
 from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any

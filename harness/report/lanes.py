@@ -1,60 +1,25 @@
-"""A run in lanes: a column per session, a row per step, time downwards, and under it what the run has changed.
+"""A run in lanes: a column per session, a row per step, time downwards; and below it what the run has changed.
 
-In the manner of PostgreSQL's isolationtester (who waits is said where it happens) and of Elle (first what, then why).
+In the manner of PostgreSQL's isolationtester, who waits is said where it happens; as in Elle, why comes after what.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from rich.cells import cell_len
 
 from harness.report.changes import changes
 from harness.report.page import Page, page
-from harness.report.statement import shorten, writes
+from harness.report.rows import Row, rows
+from harness.report.statement import shorten
 
-LANE_MIN = 28
-"""Narrower lanes would show nothing of a statement: then the lanes become marks, and the text stands beside them."""
+LANE_MIN = 27
+"""A narrower lane shows nothing of a statement: then lanes are marks, and what happens is said beside them."""
 
-FOLD_MIN = 3
-"""Fewer steps are shown rather than counted."""
-
-SQLSTATES = {
-    "08006": "connection lost",
-    "22003": "number out of range",
-    "22P02": "malformed value",
-    "23502": "not-null violation",
-    "23503": "foreign key violation",
-    "23505": "unique violation",
-    "23514": "check violation",
-    "25P02": "transaction is aborted",
-    "40001": "serialization failure",
-    "40P01": "deadlock detected",
-    "42501": "permission denied",
-    "42P01": "no such table",
-    "55P03": "lock not available",
-    "57014": "statement cancelled",
-    "57P01": "session terminated",
-    "P0001": "exception raised",
-    "P0002": "no such row",
-    "P0004": "assertion failed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the picture: ``text`` in the lane of ``session``. ``step`` is None on its further lines.
-
-    ``sql`` is set after ``text`` as far as there is room.
-    """
-
-    session: int
-    text: str
-    sql: str = ""
-    step: int | None = None
-    style: str = ""
-    function: str = ""
+_STEP = 4
+"""Columns for the number of a step."""
 
 
 def lanes(
@@ -66,169 +31,79 @@ def lanes(
     guilty: Mapping[str, str] | None = None,
     ascii_only: bool | None = None,
 ) -> str:
-    """The picture of a story (``counterexample.story`` in the run document), 60 columns or wider.
+    """The picture of a story (``counterexample.story`` of the run document) on a page of ``width`` columns.
 
-    ``full``: no step is left out. ``guilty``: the values that show the violation; their rows are marked.
+    ``full``: runs of steps without news are shown as well. ``guilty``: the values that show the violation; what they
+    name is marked. ``ascii_only`` None: when the standard output has no box drawing.
     """
     paper = page(width, colour=colour, ascii_only=ascii_only)
-    names = [str(name) for name in story["sessions"]]
-    rows = told(story, full=full)
-    lane = (paper.width - 4 - 2 * len(names)) // max(len(names), 1)
-    lines = _columns(paper, names, rows, lane) if lane >= LANE_MIN else _marks(paper, names, rows)
+    names = [paper.plain(str(name)) for name in story["sessions"]]
+    told = rows(story, full=full)
+    lines = _columns(paper, names, told) or _marks(paper, names, told)
     lines += ["", *changes(paper, story["start"], story["final"], guilty or {})]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def told(story: Mapping[str, Any], *, full: bool) -> list[Row]:
-    """The rows of a story, in event order."""
-    number = {str(name): index for index, name in enumerate(story["sessions"])}
-    steps: Sequence[Mapping[str, Any]] = story["steps"]
-    rows: list[Row] = []
-    hidden = frozenset() if full else _without_news(steps)
-    function: dict[int, str] = {}
-    skipped = 0
-    for index, step in enumerate(steps):
-        session = number[step["session"]]
-        if index in hidden:
-            skipped += 1
-            if index + 1 not in hidden:
-                rows.append(Row(session, f"… {skipped} more steps", style="dim"))
-                skipped = 0
-            continue
-        following = next((each for each in steps[index + 1 :] if each["session"] == step["session"]), None)
-        if "preempts" in step:
-            rows.append(Row(number[step["preempts"]], f"┊ preempted by {step['session']}", style="yellow"))
-        own = _step_rows(step, session, following, function)
-        first, *rest = own
-        rows.append(Row(first.session, first.text, first.sql, int(step["step"]), first.style, first.function))
-        rows += rest
-        rows += _event_rows(step, number)
-    return rows
-
-
-def operation(text: str) -> str:
-    """``CompleteCredit(purchase='p', amount=Decimal('10'))`` as people write it: ``CompleteCredit(purchase=p, amount=10)``."""
-    text = re.sub(r"Decimal\('([^']*)'\)", r"\1", text)
-    text = re.sub(r"\((('[^']*'(, )?)*),?\)", lambda found: "[" + found[1].rstrip(", ") + "]", text)
-    return text.replace("'", "")
-
-
-def sqlstate(detail: str) -> str:
-    """``40P01 deadlock detected`` from ``40P01``, or from a detail that has a message of its own."""
-    code, _, message = detail.partition(" ")
-    return f"{code} {message or SQLSTATES.get(code, 'error')}"
-
-
-def _step_rows(
-    step: Mapping[str, Any], session: int, following: Mapping[str, Any] | None, function: dict[int, str]
-) -> list[Row]:
-    rows = []
-    where, sql = step["where"], step.get("statement", "")
-    if "invokes" in step:
-        rows.append(Row(session, f"▸ {operation(step['invokes'])}", style="bold"))
-    if where == "cancel":
-        function.pop(session, None)
-        return rows or [Row(session, "cancels")]
-    if where == "client":
-        inside = following["where"] if following and "sent" not in following and "invokes" not in following else ""
-        callee = _function(inside)
-        if callee and re.search(rf"\b{re.escape(callee)}\s*\(", sql):
-            function[session] = callee
-            return [*rows, Row(session, f"  calls {callee}")]
-        function.pop(session, None)
-        return [*rows, Row(session, "  ", sql or "…")]
-    callee = _function(where)
-    if sent := step.get("sent", ""):
-        if re.search(rf"\b{re.escape(callee)}\s*\(", sent):
-            function[session] = callee
-            rows.append(Row(session, f"  calls {callee}"))
-        else:
-            rows.append(Row(session, "  ", sent))
-    if function.get(session) != callee:
-        function[session] = callee
-        rows.append(Row(session, f"  in {callee}", style="dim"))
-    line = where.rpartition(":")[2]
-    return [*rows, Row(session, f"{line:>5}  ", sql or "end", function=callee)]
-
-
-def _event_rows(step: Mapping[str, Any], number: Mapping[str, int]) -> list[Row]:
-    events = step["events"]
-    failed = {event["session"] for event in events if event["kind"] in ("error", "deadlock")}
-    rows = []
-    for event in events:
-        who, peers = event["session"], event.get("peers", [])
-        others = " and ".join(peers)
-        match event["kind"]:
-            case "wait":
-                rows.append(Row(number[who], f"  waits for {others}", style="yellow"))
-            case "wake" if who not in failed:
-                rows.append(Row(number[who], f"  goes on, {others} let go" if others else "  goes on", style="dim"))
-            case "deadlock":
-                circle = " → ".join([*peers, peers[0]]) if peers else who
-                rows.append(Row(number[who], f"  × deadlock: {circle}", style="red"))
-            case "error":
-                rows.append(Row(number[who], f"  × {sqlstate(event.get('detail', ''))}", style="red"))
-            case "cancel":
-                rows.append(Row(number[who], f"  cancels the statement of {others}", style="yellow"))
-            case "return":
-                answer = event.get("detail", "")
-                rows.append(Row(number[who], f"→ {answer}", style="green" if answer.startswith("ok") else "red"))
-    return rows
-
-
-def _without_news(steps: Sequence[Mapping[str, Any]]) -> frozenset[int]:
-    """Steps that tell nothing new: inside a turn, no event, no call, no write that was not seen before at that place."""
-    dull: list[int] = []
-    runs: list[list[int]] = []
-    seen: set[tuple[str, str]] = set()
-    for index, step in enumerate(steps):
-        place = (step["session"], step["where"])
-        new_write = writes(step.get("statement", "")) and place not in seen
-        seen.add(place)
-        neighbours = [steps[at]["session"] for at in (index - 1, index + 1) if 0 <= at < len(steps)]
-        inside = len(neighbours) == 2 and set(neighbours) == {step["session"]}
-        if inside and not (step["events"] or "preempts" in step or "invokes" in step or new_write):
-            dull.append(index)
-        elif dull:
-            runs.append(dull)
-            dull = []
-    return frozenset(index for run in runs if len(run) >= FOLD_MIN for index in run)
-
-
-def _function(where: str) -> str:
-    """``complete`` of ``public.complete(uuid,numeric):25``; empty for the client and a cancel."""
-    if ":" not in where:
-        return ""
-    return where.rpartition(":")[0].partition("(")[0].rpartition(".")[2]
-
-
-def _columns(paper: Page, names: Sequence[str], rows: Sequence[Row], lane: int) -> list[str]:
-    bar = paper.plain("│")
-    empty = " " * lane
-    header = f" {bar} ".join(paper.ink(paper.fit(name, lane - 1), "bold") for name in names)
-    rule = paper.plain("┼").join(paper.plain("─") * (lane + 1 if index == 0 else lane + 1) for index in range(len(names)))
-    lines = [f"step {bar} {header}", f"{paper.plain('─') * 5}{paper.plain('┼')}{rule}"]
-    for row in rows:
-        text = paper.ink(paper.fit(_text(row, lane - 1), lane - 1), row.style)
-        cells = [text if index == row.session else empty[:-1] for index in range(len(names))]
-        count = "    " if row.step is None else f"{row.step:>4}"
-        lines.append(f"{count} {bar} " + f" {bar} ".join(cells))
+def _columns(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str]:
+    """A lane for each session, side by side; empty when they are too narrow for that."""
+    wanted = [
+        max([cell_len(name), *(_length(row) for row in told if row.session == index)])
+        for index, name in enumerate(names)
+    ]
+    widths = _deal(paper.width - _STEP - 3 * len(names), wanted)
+    if any(width < min(LANE_MIN, want) for width, want in zip(widths, wanted, strict=True)):
+        return []
+    bar = paper.plain(" │ ")
+    line = paper.plain("─")
+    header = bar.join(paper.ink(paper.fit(name, width), "bold") for name, width in zip(names, widths, strict=True))
+    rule = paper.plain("─┼─").join(line * width for width in widths)
+    lines = [f"{'step':{_STEP}}{bar}{header}", f"{line * _STEP}{paper.plain('─┼─')}{rule}"]
+    for row in told:
+        cells = [
+            paper.ink(paper.fit(_text(row, width), width), row.style)
+            if index == row.session
+            else paper.fit("┊" if index in row.waiting else "", width)
+            for index, width in enumerate(widths)
+        ]
+        lines.append(bar.join([_number(row), *cells]))
     return lines
 
 
-def _marks(paper: Page, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """A narrow page or many sessions: one mark per lane, the text on the right."""
-    who = max(len(name) for name in names)
-    room = paper.width - 6 - 2 * len(names) - who - 2
-    bar = paper.plain("│")
+def _marks(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str]:
+    """A mark in the lane of the session that acts, and beside it who does what."""
+    who = max(map(cell_len, names))
+    room = paper.width - _STEP - 2 - 2 * len(names) - 1 - who - 2
     lines = []
-    for row in rows:
-        marks = " ".join(("*" if row.step is not None else "+") if at == row.session else bar for at in range(len(names)))
-        count = "    " if row.step is None else f"{row.step:>4}"
-        name = paper.fit(names[row.session], who) if row.step is not None else " " * who
-        lines.append(f"{count}  {marks}  {name}  {paper.ink(paper.fit(_text(row, room), room), row.style)}")
+    shown = None
+    for row in told:
+        marks = [paper.plain("┊" if index in row.waiting else "│") for index in range(len(names))]
+        marks[row.session] = paper.plain("○" if row.step is None else "●")
+        name = paper.fit("" if row.session == shown and row.step is None else names[row.session], who)
+        text = paper.ink(paper.fit(_text(row, room), room), row.style)
+        lines.append(f"{_number(row)}  {' '.join(marks)}  {paper.ink(name, 'bold')}  {text}")
+        shown = row.session
     return lines
+
+
+def _deal(total: int, wanted: Sequence[int]) -> list[int]:
+    """Share ``total`` columns out: nobody gets more than wanted, and what the modest leave goes to the others."""
+    widths = [0] * len(wanted)
+    left = total
+    waiting = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    while waiting:
+        index = waiting.pop(0)
+        widths[index] = min(wanted[index], left // (len(waiting) + 1))
+        left -= widths[index]
+    return widths
+
+
+def _number(row: Row) -> str:
+    return f"{'' if row.step is None else row.step:>{_STEP}}"
+
+
+def _length(row: Row) -> int:
+    return cell_len(row.text) + cell_len(shorten(row.sql, 10_000))
 
 
 def _text(row: Row, room: int) -> str:
-    return row.text + shorten(row.sql, room - len(row.text))
+    return row.text + shorten(row.sql, room - cell_len(row.text))

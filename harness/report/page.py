@@ -1,4 +1,4 @@
-"""The page that text is set on: how wide it is, whether it knows box drawing and colour, and how text is fitted."""
+"""The page that text is set on: how wide it is, whether it has box drawing and colour, and how text is made to fit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,28 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-_FANCY = "─│┼┊▸→×…·◂━"
-_PLAIN = {"─": "-", "│": "|", "┼": "+", "┊": ":", "▸": ">", "→": "->", "×": "x", "…": "...", "·": "-", "◂": "<", "━": "="}
-_STYLES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
+WIDTH_MIN = 60
+"""Narrower terminals wrap our lines themselves."""
+
+_PLAIN = {
+    "─": "-",
+    "│": "|",
+    "┼": "+",
+    "┊": ":",
+    "●": "*",
+    "○": "+",
+    "▸": ">",
+    "→": "->",
+    "✗": "x",
+    "…": "...",
+    "·": "-",
+    "◂": "<",
+    "↯": "!",
+    "≤": "<=",
+}
+"""What stands for each of our characters where there is only ASCII."""
+
+_STYLES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +41,7 @@ class Page:
     ascii_only: bool = False
 
     def ink(self, text: str, style: str = "") -> str:
-        """``text`` in a style such as ``"bold red"``; unchanged on a page without colour."""
+        """``text`` in a style such as ``"bold red"``; as it is on a page without colour."""
         if not (self.colour and style and text.strip()):
             return text
         codes = ";".join(_STYLES[name] for name in style.split())
@@ -41,27 +60,33 @@ class Page:
         text = self.plain(text)
         if cell_len(text) > room:
             more = self.plain("…")
-            text = set_cell_size(text, max(room - len(more), 0)).rstrip() + more[:room]
+            text = set_cell_size(text, max(room - len(more), 0)).rstrip().removesuffix(more) + more
         return set_cell_size(text, room)
 
     def wrap(self, text: str, indent: int = 0, hang: int = 0) -> list[str]:
-        """``text`` in lines of the page's width; ``hang`` more columns before the second and later ones."""
-        first, later = " " * indent, " " * (indent + hang)
-        return textwrap.wrap(
-            self.plain(text), self.width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+        """``text`` in lines of the page's width, not broken at a no-break space; ``hang`` more columns before the second and later ones."""
+        unbroken = "\xa0".join(map(self.plain, text.split("\xa0")))
+        lines = textwrap.wrap(
+            unbroken,
+            self.width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * (indent + hang),
+            break_on_hyphens=False,
         )
+        return [line.replace("\xa0", " ") for line in lines]
 
 
 def page(width: int = 100, *, colour: bool = False, ascii_only: bool | None = None) -> Page:
-    """A page of 60 columns at least. ``ascii_only`` None: when the standard output cannot take box drawing."""
+    """A page of ``WIDTH_MIN`` columns at least. ``ascii_only`` None: when the standard output has no box drawing."""
     if ascii_only is None:
-        ascii_only = not _speaks_box_drawing(getattr(sys.stdout, "encoding", None))
-    return Page(max(width, 60), colour, ascii_only)
+        ascii_only = not has_box_drawing(getattr(sys.stdout, "encoding", None))
+    return Page(max(width, WIDTH_MIN), colour, ascii_only)
 
 
-def _speaks_box_drawing(encoding: str | None) -> bool:
+def has_box_drawing(encoding: str | None) -> bool:
+    """Whether all of our characters exist in an encoding; None, as of a stream without one, is taken for UTF-8."""
     try:
-        _FANCY.encode(encoding or "ascii")
+        "".join(_PLAIN).encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -1,4 +1,5 @@
 """To be refined."""
+
 from __future__ import annotations
 import time
 from collections.abc import Sequence
@@ -9,7 +10,9 @@ from typing import TextIO
 class Progress:
     """What a verification is doing."""
 
-    def __init__(self, stream: TextIO, scenario_names: Sequence[str], seconds: float | None, schedules: int | None) -> None:
+    def __init__(
+        self, stream: TextIO, scenario_names: Sequence[str], seconds: float | None, schedules: int | None
+    ) -> None:
         self._stream = stream
         self._seen: dict[str, tuple[int, int]] = {}
         self._last = self._began = time.monotonic()
@@ -17,7 +20,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def update(self, scenario: str, schedules: int, broken: int) -> None:

@@ -1,4 +1,7 @@
-"""A SQL statement told in few columns: what it does to which table goes first, what it does it with goes last."""
+"""A SQL statement in few columns: what it does to which table stays, what it does it with goes first.
+
+This reads the text alone, as a person would: it makes lines shorter and decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,27 @@ import re
 
 from rich.cells import cell_len
 
-_WORD = r"[\w.\"$]+"
-_INTO = re.compile(rf"\s+INTO\s+(?:STRICT\s+)?{_WORD}(?:\s*,\s*{_WORD})*(?=\s+FROM\b)", re.IGNORECASE)
-_CALL = re.compile(rf"({_WORD}\()[^()]*(?:\([^()]*\)[^()]*)*\)")
-_UPDATE = re.compile(rf"\bUPDATE\s+(?:ONLY\s+)?({_WORD})(?:\s+(?:AS\s+)?\w+)?\s+SET\s+(.*)", re.IGNORECASE)
+HEAD_MIN = 22
+"""Columns in which the table of a locking SELECT can still be told."""
+
+_I = re.IGNORECASE
+_NAME = r"[\w.\"$]+"
+_STRENGTH = r"(?:NO\s+KEY\s+UPDATE|UPDATE|KEY\s+SHARE|SHARE)"
+_LOCKING = rf"\bFOR\s+{_STRENGTH}(?:\s+OF\s+[\w,\s]+?)?(?:\s+(?:NOWAIT|SKIP\s+LOCKED))?(?=\W|$)"
+_LOCK = re.compile(_LOCKING, _I)
+_WRITE = re.compile(r"\b(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|COMMIT|ROLLBACK)\b", _I)
+_PARAMETER = re.compile(r"%\((\w+)\)[sbt]")
+_TARGETS = re.compile(rf"\s+INTO\s+(?:STRICT\s+)?{_NAME}(?:\s*,\s*{_NAME})*(?=\s+FROM\b)", _I)
+_ARGUMENTS = re.compile(rf"({_NAME}\()(?!…\)|\s*SELECT\b)(?:'[^']*'|[^()'])*\)", _I)
+_SET = re.compile(rf"\bUPDATE\s+(?:ONLY\s+)?{_NAME}(?:\s+(?:AS\s+)?\w+)?\s+SET\s+(?P<list>.*?)(?=\s+WHERE\b|…?$)", _I)
 _ASSIGNED = re.compile(r"(?:^|,)\s*(\w+)\s*=(?!=)")
-_WHERE = re.compile(r"\s+WHERE\b.*?(?=\s+(?:FOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY)|RETURNING|ORDER)\b|[;…]|$)", re.I)
-_LIST = re.compile(r"\bSELECT\s+(.{12,}?)\s+FROM\b", re.IGNORECASE)
-_LOCK = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+UPDATE|UPDATE|SHARE|KEY\s+SHARE)(?:\s+OF\s+\w+)?(?:\s+(?:NOWAIT|SKIP\s+LOCKED))?", re.I)
-_WRITE = re.compile(r"\b(?:UPDATE\s+(?!OF\b|NOWAIT\b|SKIP\b)\w|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|COMMIT|ROLLBACK)", re.I)
+_VALUES = re.compile(rf"(\bINSERT\s+INTO\s+{_NAME})\s*\(.*?(?=\s+ON\s+CONFLICT\b|\s+RETURNING\b|$)", _I)
+_CONDITION = re.compile(rf"\s+(?:WHERE|ON\s+CONFLICT)\b.*?(?=\s+{_LOCKING}|\s+RETURNING\b|$)", _I)
+_COLUMNS = re.compile(r"\b(SELECT)\s+(?!…)(?:(?!\bSELECT\b).)+?\s+(FROM)\b", _I)
+_LOOP = re.compile(rf"^FOR\s+{_NAME}\s+IN\s+(?=SELECT\b)", _I)
+_FROM = re.compile(r"\bSELECT … FROM\b", _I)
+_RETURNING = re.compile(r"\s+RETURNING\b.*", _I)
+_WITH = re.compile(r"^WITH\s+\w+\s+AS\s*\(\s*", _I)
 
 
 def writes(sql: str) -> bool:
@@ -23,35 +38,65 @@ def writes(sql: str) -> bool:
 
 
 def shorten(sql: str, room: int) -> str:
-    """``sql`` in at most ``room`` columns where leaving out values, conditions and column lists is enough."""
-    text = " ".join(sql.split()).rstrip(";")
-    for shorter in (_without_targets, _without_arguments, _without_values, _without_columns, _without_condition):
+    """``sql`` without more detail than fits ``room`` columns; it may still be longer, when its bones are.
+
+    psycopg's ``%(name)s`` is written ``:name``.
+    """
+    text = _PARAMETER.sub(r":\1", " ".join(sql.split())).rstrip(";")
+    for leave_out in (_targets, _values, _arguments, _condition, _loop, _with, _returning, _columns, _from):
         if cell_len(text) <= room:
             return text
-        text = shorter(text)
+        text = leave_out(text)
+    return _keep_lock(text, room)
+
+
+def _targets(text: str) -> str:
+    return _TARGETS.sub("", text)
+
+
+def _arguments(text: str) -> str:
+    before = ""
+    while text != before:  # from the inside out
+        before, text = text, _ARGUMENTS.sub(lambda call: f"{call[1]}…)" if call[0] != f"{call[1]})" else call[0], text)
     return text
 
 
-def _without_targets(text: str) -> str:
-    return _INTO.sub("", text)
+def _values(text: str) -> str:
+    found = _SET.search(text)
+    if found and (names := _ASSIGNED.findall(found["list"])):
+        text = f"{text[: found.start('list')]}{', '.join(names)}{text[found.end('list') :]}"
+    return _VALUES.sub(r"\1 …", text)
 
 
-def _without_arguments(text: str) -> str:
-    return _CALL.sub(lambda call: f"{call[1]}…)" if len(call[0]) > len(call[1]) + 3 else call[0], text)
+def _condition(text: str) -> str:
+    return re.sub(r"(?:\s*…)+(?=\s|$)", " …", _CONDITION.sub(" …", text))
 
 
-def _without_values(text: str) -> str:
-    found = _UPDATE.search(text)
-    if found is None:
+def _loop(text: str) -> str:
+    return _LOOP.sub("FOR ", text)
+
+
+def _with(text: str) -> str:
+    return _WITH.sub("", text)
+
+
+def _returning(text: str) -> str:
+    return _RETURNING.sub("", text)
+
+
+def _columns(text: str) -> str:
+    return _COLUMNS.sub(r"\1 … \2", text)
+
+
+def _from(text: str) -> str:
+    return _FROM.sub("SELECT …", text)
+
+
+def _keep_lock(text: str, room: int) -> str:
+    """Cut in the middle rather than at the end where a lock is taken, if there is room to name the table as well."""
+    locks = list(_LOCK.finditer(text))
+    if not locks or cell_len(text) <= room:
         return text
-    assignments, where, rest = found[2].partition(" WHERE ")
-    names = ", ".join(_ASSIGNED.findall(assignments))
-    return f"{text[: found.start(2)]}{names}{where}{rest}" if names else text
-
-
-def _without_columns(text: str) -> str:
-    return _LIST.sub("SELECT … FROM", text)
-
-
-def _without_condition(text: str) -> str:
-    return _WHERE.sub("", text)
+    lock = locks[-1][0]
+    left = room - cell_len(lock) - 2
+    return f"{text[:left].rstrip(' …')}… {lock}" if left >= HEAD_MIN else text

@@ -1,18 +1,56 @@
-"""To be refined."""
+"""The result of a verification as text: the verdict, what is broken and by which run, what was explored, what next."""
+
 from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
-from harness.report.lanes import lanes
+
+from harness.report.advice import advice
+from harness.report.counterexamples import heading, reason, showings, shown
+from harness.report.explored import hangs, not_applicable, not_exercised, opaque, scenarios
+from harness.report.page import page
+from harness.report.phrases import count, seconds
+from harness.report.verdicts import headline, headline_style, properties_table, with_verdict
 
 
-def render(document: Mapping[str, Any], *, width: int = 100, colour: bool = False) -> str:
-    """The whole result of a verification as text."""
-    lines = [f"{document['subject']['name']}: {document['verdict']}"]
-    for each in document["properties"]:
-        lines.append(f"  {each['id']:26}{each['verdict']:18}{each['schedules']:>8}")
-    for each in document["properties"]:
-        if found := each["counterexample"]:
-            lines += ["", f"{each['id']}: {found['why']}", "", lanes(found["story"], width=width, guilty=found["guilty"], colour=colour), f"harness replay {found['file']}"]
-        elif "why" in each:
-            lines += ["", f"{each['id']}: {each['why']}"]
-    return "\n".join(lines)
+def render(
+    document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
+) -> str:
+    """A run document (harness-verify, version 1) on a page of ``width`` columns.
+
+    ``ascii_only`` None: when the standard output has no box drawing.
+    """
+    paper = page(width, colour=colour, ascii_only=ascii_only)
+    verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
+    lines = [*verdict, *paper.wrap(totals(document))]
+    lines += ["", *properties_table(paper, document)]
+    for showing in showings(document):
+        lines += ["", *shown(paper, document, showing)]
+    for each in with_verdict(document, "violated"):
+        if each["counterexample"] is None:
+            lines += ["", heading(paper, each["id"])]
+            lines += [line for part in reason(each).split("; ") for line in paper.wrap(part, 2, 2)]
+    sections = {
+        "hangs": hangs(paper, document),
+        "scenarios": scenarios(paper, document),
+        "not exercised": not_exercised(paper, document),
+        "not applicable": not_applicable(paper, document),
+        "opaque": opaque(paper, document),
+        "next": advice(paper, document),
+    }
+    for title, text in sections.items():
+        if text:
+            lines += ["", heading(paper, title), *text]
+    # Whoever looks at the end of a log first finds the verdict there, too.
+    return "\n".join([*lines, "", *verdict])
+
+
+def totals(document: Mapping[str, Any]) -> str:
+    """How much was run, where, and from which seed."""
+    server = document["server"]
+    distinct = f"{document['distinct_schedules']:,} distinct"
+    return (
+        f"{count(document['schedules'], 'schedule')} ({distinct}) of {count(len(document['scenarios']), 'scenario')} "
+        f"in {seconds(document['seconds'])}, PostgreSQL {server['version']}, "
+        f"{count(server['workers'], 'worker')}, seed {document['seed']}"
+    )

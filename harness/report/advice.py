@@ -1,0 +1,47 @@
+"""What to do next, as commands to copy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report.counterexamples import replay_line, showings
+from harness.report.page import Page
+from harness.report.phrases import count
+
+
+def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """A few lines, the most useful first."""
+    lines: list[tuple[str, str]] = []
+    subject = document["subject"].get("folder") or document["subject"]["name"]
+    again = f"harness verify --subject {subject}"
+    if found := showings(document):
+        smallest = min((each.counterexample for each in found), key=lambda each: (each["preemptions"], each["steps"]))
+        lines.append(("The smallest counterexample, step by step:", f"{replay_line(document, smallest)} --step"))
+    for each in document["scenarios"]:
+        if each["hang"] or each["diverged"]:
+            alone = f"harness explore {each['name']} --subject {subject}"
+            lines.append(("The scenario that could not be judged, alone:", alone))
+            break
+    unfinished = [each["name"] for each in document["scenarios"] if each["certificate"] != "EXHAUSTED"]
+    gaps = any(each["verdict"] == "not_exercised" for each in document["properties"])
+    if unfinished or gaps or document["interrupted"]:
+        why = f"More time, since {_gaps(len(unfinished), gaps, document['interrupted'])}:"
+        lines.append((why, f"{again} {_more(document)}"))
+    return [text for why, command in lines for text in (*paper.wrap(why, 2), f"      {paper.plain(command)}")]
+
+
+def _gaps(unfinished: int, not_exercised: bool, interrupted: bool) -> str:
+    if interrupted:
+        return "this run was interrupted"
+    if not_exercised:
+        return "not every property was put to the test"
+    return f"{count(unfinished, 'scenario was', 'scenarios were')} not exhausted"
+
+
+def _more(document: Mapping[str, Any]) -> str:
+    limits = document["limits"]
+    if limits["schedules"] is not None:
+        return f"--max-schedules {limits['schedules'] * 4}"
+    return f"--budget {math.ceil((limits['seconds'] or 60) * 4 / 60)}m"

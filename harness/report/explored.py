@@ -1,0 +1,149 @@
+"""How far each scenario was explored, and what was not: labels never seen, scenarios not played, opaque places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.report.page import Page
+from harness.report.phrases import bound, count, label, seconds
+from harness.report.table import Column, Line, table
+
+_WEAKEST_FIRST = ("INCONCLUSIVE", "SAMPLED", "EXHAUSTED")
+
+_MEANING = {
+    "INCONCLUSIVE": ", too few to tell",
+    "SAMPLED": ", and the share of such schedules that may break something all the same",
+    "EXHAUSTED": "",
+}
+
+_LEGEND = (
+    "bound: every schedule of up to so many preemptions was run (all: of any number), or what share sampling may miss. "
+    "distinct: schedules. steps: of the median schedule. ends: distinct outcomes."
+)
+
+
+def scenarios(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """Those with a violation or a problem in a table, the others by what they prove."""
+    entries = document["scenarios"]
+    told = [each for each in entries if problem(each)]
+    quiet = [each for each in entries if not problem(each)]
+    lines: list[str] = []
+    if told:
+        lines += _in_full(paper, told)
+    if told and quiet:
+        lines += ["", f"  {count(len(quiet), 'other scenario')}, nothing broken"]
+    for name in _WEAKEST_FIRST:
+        for extent, group in _by_extent(each for each in quiet if each["certificate"] == name).items():
+            head = f"{name} {extent}".strip()
+            figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}{_MEANING[name]}"
+            lines.append(f"  {paper.ink(head, '' if name == 'EXHAUSTED' else 'yellow')}: {paper.plain(figures)}")
+            names = (each["name"] + _miss(each) for each in group)
+            lines += [paper.ink(line, "dim") for line in paper.wrap(", ".join(names), 6)]
+    return lines
+
+
+def problem(scenario: Mapping[str, Any]) -> str:
+    """What a reader must know of a scenario: what it breaks, a hang, a divergence; empty when there is nothing."""
+    parts = []
+    if scenario["hang"]:
+        parts.append(f"HANG: {scenario['hang'].partition(chr(10))[0]}")
+    if scenario["diverged"]:
+        parts.append(f"NONDETERMINISTIC: {scenario['diverged']}")
+    if scenario["violated"]:
+        parts.append(f"breaks {', '.join(scenario['violated'])}")
+    return "; ".join(parts)
+
+
+def _in_full(paper: Page, told: list[Mapping[str, Any]]) -> list[str]:
+    columns = [
+        Column("scenario"),
+        Column("certificate"),
+        Column("bound", right=True, worth=8),
+        Column("distinct", right=True, worth=7),
+        Column("steps", right=True, worth=4),
+        Column("ends", right=True, worth=5),
+        Column("time", right=True, worth=3),
+    ]
+    lines = [
+        Line(
+            (
+                each["name"],
+                each["certificate"],
+                bound(each),
+                f"{each['distinct_schedules']:,}",
+                f"{each['steps_median']:g}",
+                f"{each['distinct_outcomes']:,}",
+                seconds(each["seconds"]),
+            ),
+            below=problem(each),
+        )
+        for each in told
+    ]
+    return [*table(paper, columns, lines), "", *(paper.ink(line, "dim") for line in paper.wrap(_LEGEND, 2))]
+
+
+def hangs(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """The evidence for each run that did not settle: who was where, and held and wanted which locks."""
+    lines = []
+    for each in document["scenarios"]:
+        if each["hang"]:
+            why, *picture = each["hang"].splitlines()
+            lines += [*paper.wrap(f"{each['name']}: {why}", 2, 4), *(f"      {paper.plain(line)}" for line in picture)]
+    return lines
+
+
+def not_exercised(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """Which labels were never seen, and in which scenarios."""
+    lines = []
+    for each in document["properties"]:
+        if each["verdict"] == "not_exercised":
+            why = label(each.get("why") or "no scenario that puts it to the test was run")
+            lines += [paper.ink(line, "yellow") for line in paper.wrap(f"{each['id']}: {why}", 2, 4)]
+    groups: dict[str, list[str]] = {}
+    for each in document["scenarios"]:
+        missed = dict.fromkeys(one for labels in each["not_exercised"].values() for one in labels)
+        if missed:
+            groups.setdefault(", ".join(map(label, missed)), []).append(each["name"])
+    for labels, names in groups.items():
+        lines += paper.wrap(f"never saw {labels}: {', '.join(names)}", 2, 4)
+    return lines
+
+
+def not_applicable(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """Properties that say nothing of this subject, and scenarios that it cannot play."""
+    lines = []
+    for each in document["properties"]:
+        if each["verdict"] == "not_applicable":
+            lines += paper.wrap(f"{each['id']}: {each.get('why') or 'nothing here concerns it'}", 2, 4)
+    reasons: dict[str, list[str]] = {}
+    for each in document["skipped"]:
+        reasons.setdefault(each["why"], []).append(each["name"])
+    for why, names in reasons.items():
+        lines += paper.wrap(f"{why}: {', '.join(names)}", 2, 4)
+    return lines
+
+
+def opaque(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """Where steps cannot be told apart: no schedule goes inside, and no scenario is EXHAUSTED."""
+    places = dict.fromkeys(place for each in document["scenarios"] for place in each["opaque"])
+    return [line for place in places for line in paper.wrap(place, 2, 4)]
+
+
+def _by_extent(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for each in entries:
+        extent = ""
+        if each["certificate"] == "EXHAUSTED":
+            most = each["preemption_bound"]
+            extent = "every schedule" if most is None else f"every schedule of up to {count(most, 'preemption')}"
+        groups.setdefault(extent, []).append(each)
+    return groups
+
+
+def _distinct(group: Iterable[Mapping[str, Any]]) -> int:
+    return sum(each["distinct_schedules"] for each in group)
+
+
+def _miss(scenario: Mapping[str, Any]) -> str:
+    return f" ({bound(scenario)})" if scenario["certificate"] == "SAMPLED" else ""
