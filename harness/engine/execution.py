@@ -185,6 +185,7 @@ class Execution:
         actors = stage.actors
         patience = _FIRST_LOOK_S
         quiet_since = 0.0
+        passed = 0
         while True:
             running = [i for i, actor in enumerate(actors) if actor.state is RUNNING]
             if not running:
@@ -202,6 +203,9 @@ class Execution:
             if self._look(run, running + waiting):
                 quiet_since = 0.0
             elif now - quiet_since > self._hang_after_s:
+                if passed < (passed := sum(len(actors[session].passed) for session in running)):
+                    quiet_since = 0.0  # a stretch of slow steps
+                    continue
                 raise Hang(
                     f"session {running[0]} has not come to its next scheduling point for {self._hang_after_s:g} s "
                     "and waits for no session of the run",

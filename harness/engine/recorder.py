@@ -63,6 +63,9 @@ class Recorder:
     def settled(self, step: int) -> None:
         if self._answered:
             for call in self._answered:
+                if call.invoked < 0:  # answered without a round trip
+                    call.invoked = step
+                    self._calls.append(call)
                 call.returned = step
             self._answered.clear()
 
