@@ -19,16 +19,18 @@ def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
     if found := showings(document):
         smallest = min((each.counterexample for each in found), key=lambda each: (each["preemptions"], each["steps"]))
         lines.append(("The smallest counterexample, step by step:", f"{replay_line(document, smallest)} --step"))
-    for each in document["scenarios"]:
-        if each["hang"] or each["diverged"]:
-            alone = f"harness explore {each['name']} --subject {subject}"
-            lines.append(("The scenario that could not be judged, alone:", alone))
-            break
-    unfinished = [each["name"] for each in document["scenarios"] if each["certificate"] != "EXHAUSTED"]
-    gaps = any(each["verdict"] == "not_exercised" for each in document["properties"])
-    if unfinished or gaps or document["interrupted"]:
-        why = f"More time, since {_gaps(len(unfinished), gaps, document['interrupted'])}:"
-        lines.append((why, f"{again} {_more(document)}"))
+    doubtful = next((each["name"] for each in document["scenarios"] if each["hang"] or each["diverged"]), None)
+    if doubtful:
+        alone = f"harness explore {doubtful} --subject {subject}"
+        lines.append(("The scenario that could not be judged, alone:", alone))
+    if document["verdict"] == "violated":
+        lines.append(("After the repair, the same again:", f"{again} {_limit(document)} --seed {document['seed']}"))
+    else:
+        unfinished = sum(each["certificate"] != "EXHAUSTED" for each in document["scenarios"])
+        gaps = any(each["verdict"] == "not_exercised" for each in document["properties"])
+        if unfinished or gaps or document["interrupted"]:
+            why = f"More time, since {_gaps(unfinished, gaps, document['interrupted'])}:"
+            lines.append((why, f"{again} {_limit(document, times=4)}"))
     return [text for why, command in lines for text in (*paper.wrap(why, 2), f"      {paper.plain(command)}")]
 
 
@@ -40,8 +42,9 @@ def _gaps(unfinished: int, not_exercised: bool, interrupted: bool) -> str:
     return f"{count(unfinished, 'scenario was', 'scenarios were')} not exhausted"
 
 
-def _more(document: Mapping[str, Any]) -> str:
+def _limit(document: Mapping[str, Any], times: int = 1) -> str:
     limits = document["limits"]
     if limits["schedules"] is not None:
-        return f"--max-schedules {limits['schedules'] * 4}"
-    return f"--budget {math.ceil((limits['seconds'] or 60) * 4 / 60)}m"
+        return f"--max-schedules {limits['schedules'] * times}"
+    seconds = math.ceil((limits["seconds"] or 60) * times)
+    return f"--budget {seconds // 60}m" if seconds % 60 == 0 else f"--budget {seconds}s"

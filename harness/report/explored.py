@@ -12,8 +12,8 @@ from harness.report.table import Column, Line, table
 _WEAKEST_FIRST = ("INCONCLUSIVE", "SAMPLED", "EXHAUSTED")
 
 _MEANING = {
-    "INCONCLUSIVE": ", too few to tell",
-    "SAMPLED": ", and the share of such schedules that may break something all the same",
+    "INCONCLUSIVE": " (too few to tell)",
+    "SAMPLED": " (and the share of what is sampled that may break something unseen)",
     "EXHAUSTED": "",
 }
 
@@ -36,8 +36,9 @@ def scenarios(paper: Page, document: Mapping[str, Any]) -> list[str]:
     for name in _WEAKEST_FIRST:
         for extent, group in _by_extent(each for each in quiet if each["certificate"] == name).items():
             head = f"{name} {extent}".strip()
-            figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}{_MEANING[name]}"
-            lines.append(f"  {paper.ink(head, '' if name == 'EXHAUSTED' else 'yellow')}: {paper.plain(figures)}")
+            figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}"
+            style = "" if name == "EXHAUSTED" else "yellow"
+            lines += [paper.ink(line, style) for line in paper.wrap(f"{head}: {figures}{_MEANING[name]}", 2, 4)]
             names = (each["name"] + _miss(each) for each in group)
             lines += [paper.ink(line, "dim") for line in paper.wrap(", ".join(names), 6)]
     return lines

@@ -1,20 +1,112 @@
-"""To be refined."""
+"""The result as JUnit XML, as CI systems read it: a test case for each property and for each scenario.
+
+Nothing is a pass but what was seen to hold: what hangs, diverges or was not exercised is an error, what says nothing of
+the subject is skipped.
+"""
 
 from __future__ import annotations
+
+import re
 from collections.abc import Mapping
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from harness.report.counterexamples import provenance, reason, replay_line, showings
+from harness.report.explored import problem
+from harness.report.lanes import lanes
+from harness.report.phrases import bound, count, label
+from harness.report.verdicts import headline
+
+_WIDTH = 100
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped."""
 
 
 def junit(document: Mapping[str, Any]) -> str:
-    """JUnit XML."""
-    suite = Element("testsuite", name=document["subject"]["name"])
+    """A run document (harness-verify, version 1) as XML text: a ``testsuite`` for its subject in ``testsuites``."""
+    subject = document["subject"]["name"]
+    root = Element("testsuites", name="harness verify")
+    suite = SubElement(root, "testsuite", name=subject, time=f"{document['seconds']:.3f}")
+    facts = {
+        "verdict": document["verdict"],
+        "seed": document["seed"],
+        "schedules": document["schedules"],
+        "distinct_schedules": document["distinct_schedules"],
+        "postgresql": document["server"]["version"],
+        "subject_digest": document["subject"]["digest"],
+    }
+    properties = SubElement(suite, "properties")
+    for name, value in facts.items():
+        SubElement(properties, "property", name=name, value=str(value))
+    texts = _explanations(document)
     for each in document["properties"]:
-        case = SubElement(suite, "testcase", name=each["id"])
-        if each["verdict"] == "violated":
-            SubElement(case, "failure", message=(each["counterexample"] or each)["why"])
-        elif each["verdict"] == "not_applicable":
-            SubElement(case, "skipped", message=each.get("why", ""))
-        elif each["verdict"] != "holds":
-            SubElement(case, "error", message=each["verdict"])
-    return tostring(suite, encoding="unicode")
+        _property(suite, subject, each, texts.get(each["id"], ""))
+    for each in document["scenarios"]:
+        _scenario(suite, subject, each)
+    for each in document["skipped"]:
+        case = SubElement(suite, "testcase", classname=f"{subject}.scenarios", name=each["name"], time="0")
+        SubElement(case, "skipped", message=_legal(each["why"]))
+    SubElement(suite, "system-out").text = headline(document)
+    for element in (root, suite):
+        element.set("tests", str(len(suite.findall("testcase"))))
+        element.set("failures", str(len(suite.findall("testcase/failure"))))
+        element.set("errors", str(len(suite.findall("testcase/error"))))
+        element.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str) -> None:
+    case = SubElement(suite, "testcase", classname=f"{subject}.properties", name=entry["id"], time="0")
+    message = _legal(label(reason(entry)))
+    match entry["verdict"]:
+        case "holds":
+            return
+        case "violated":
+            SubElement(case, "failure", type="violated", message=message).text = _legal(text or message)
+        case "not_applicable":
+            SubElement(case, "skipped", message=message or "nothing here concerns it")
+        case verdict:
+            message = message or f"{verdict.replace('_', ' ')} after {count(entry['schedules'], 'schedule')}"
+            SubElement(case, "error", type=verdict, message=message).text = _legal(text or message)
+
+
+def _scenario(suite: Element, subject: str, entry: Mapping[str, Any]) -> None:
+    case = SubElement(
+        suite, "testcase", classname=f"{subject}.scenarios", name=entry["name"], time=f"{entry['seconds']:.3f}"
+    )
+    explored = (
+        f"{entry['certificate']} (bound {bound(entry)}): {count(entry['distinct_schedules'], 'distinct schedule')}, "
+        f"{count(entry['distinct_outcomes'], 'outcome')}"
+    )
+    missed = sorted({one for labels in entry["not_exercised"].values() for one in labels})
+    message = _legal(problem(entry))
+    if entry["hang"] or entry["diverged"]:
+        kind = "hang" if entry["hang"] else "nondeterministic"
+        SubElement(case, "error", type=kind, message=message).text = _legal(entry["hang"] or entry["diverged"])
+    elif entry["violated"]:
+        SubElement(case, "failure", type="violated", message=message).text = explored
+    elif missed:
+        unseen = f"never saw {', '.join(map(label, missed))}"
+        SubElement(case, "error", type="not_exercised", message=_legal(unseen)).text = explored
+    elif not entry["schedules"]:
+        SubElement(case, "error", type="not_exercised", message="no schedule was run").text = explored
+    else:
+        SubElement(case, "system-out").text = explored
+
+
+def _explanations(document: Mapping[str, Any]) -> dict[str, str]:
+    """Property to the picture of its counterexample."""
+    texts = {}
+    for showing in showings(document):
+        found = showing.counterexample
+        picture = lanes(found["story"], width=_WIDTH, guilty=showing.guilty, ascii_only=False)
+        for each in showing.properties:
+            parts = (reason(each), provenance(found), "", picture, "", replay_line(document, each["counterexample"]))
+            texts[each["id"]] = "\n".join(parts)
+    return texts
+
+
+def _legal(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

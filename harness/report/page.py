@@ -64,7 +64,10 @@ class Page:
         return set_cell_size(text, room)
 
     def wrap(self, text: str, indent: int = 0, hang: int = 0) -> list[str]:
-        """``text`` in lines of the page's width, not broken at a no-break space; ``hang`` more columns before the second and later ones."""
+        """``text`` in lines of the page's width, the second and later ones ``hang`` columns further in.
+
+        It is broken at spaces, but not at a no-break space.
+        """
         unbroken = "\xa0".join(map(self.plain, text.split("\xa0")))
         lines = textwrap.wrap(
             unbroken,

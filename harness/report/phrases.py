@@ -86,7 +86,7 @@ def seconds(number: float) -> str:
 def bound(scenario: Mapping[str, Any]) -> str:
     """How far a scenario (an entry of the run document's ``scenarios``) was explored, in one word.
 
-    ``all`` schedules; those of up to so many preemptions; the share that sampling may miss; ``-`` where that is unknown.
+    ``all`` schedules, those of up to so many preemptions, or the share that sampling may miss; ``-`` for unknown.
     """
     match scenario["certificate"]:
         case "EXHAUSTED":
