@@ -52,12 +52,13 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._began = self._told = self._clock()
-        if self._stream.isatty():
+        console = Console(file=self._stream)
+        if console.is_terminal and not console.is_dumb_terminal:
             bar = Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.fields[told]}"),
-                console=Console(file=self._stream),
+                console=console,
                 auto_refresh=False,
                 transient=True,
             )
