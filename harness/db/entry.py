@@ -19,6 +19,7 @@ from pglast.parser import ParseError
 from harness.db.plan import Plan
 
 _DEFAULT = re.compile(r":=|=|\bDEFAULT\b|\bCURSOR\b", re.IGNORECASE)
+_RELEASES = re.compile(r"\bEXCEPTION\s+WHEN\b|\bCOMMIT\b|\bROLLBACK\b|unlock", re.IGNORECASE)
 _BEGIN = re.compile(r"\bBEGIN\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sbt]|%[sbt]")
 _HARMLESS = (ast.ParamRef, ast.A_Const)
@@ -44,6 +45,14 @@ def entries(plan: Plan) -> dict[str, frozenset[int]]:
         if point.function in simple:
             found.setdefault(simple[point.function], set()).add(point.id)
     return {name: frozenset(ids) for name, ids in found.items()}
+
+
+def keeps_locks(plan: Plan) -> bool:
+    """No function of the plan can give back a lock before it ends: no EXCEPTION block, no COMMIT, no unlocking.
+
+    Judged by words in the sources; a word in a comment is enough to say no.
+    """
+    return not any(_RELEASES.search(item.source) for item in plan.rewritten)
 
 
 def _bare(function: str) -> str:

@@ -95,12 +95,16 @@ class Execution:
     """Runs schedules on a stage.
 
     ``hang_after_s``: a running session that neither arrives anywhere nor waits for a session of the run for so many
-    seconds is a hang.
+    seconds is a hang. ``keeps_locks``: no function under test gives back a lock before it ends (it has no EXCEPTION
+    block, say), so that a session may take a stretch of steps while others wait.
     """
 
-    def __init__(self, stage: Stage, *, hang_after_s: float = 10.0, max_steps: int = 100_000) -> None:
+    def __init__(
+        self, stage: Stage, *, hang_after_s: float = 10.0, max_steps: int = 100_000, keeps_locks: bool = False
+    ) -> None:
         self._stage = stage
         self._hang_after_s = hang_after_s
+        self._keeps_locks = keeps_locks
         self._max_steps = max_steps
         self._blocked: dict[int, float] = {}
         """Blocked sessions in the order in which they began to wait, with the time when we learned of it."""
@@ -148,7 +152,7 @@ class Execution:
             points.append(actor.point)
             self._taken = (enabled, chosen, 0)
             clock.begins(step, chosen)
-            if blocked or actor.point == CANCEL_POINT:
+            if actor.point == CANCEL_POINT or (blocked and not (self._keeps_locks and stage.can_freeze)):
                 if not stage.can_freeze:
                     self._let_timeouts_fire()
                 self._moved = monotonic()
@@ -156,11 +160,12 @@ class Execution:
                 self._settle(run)
             else:
                 self._moved = monotonic()
-                # Nobody waits for this session, so nothing changes for the others while it goes on.
+                # Nobody waits for this session, or whoever does is frozen and cannot be woken before the function ends:
+                # nothing changes for the others while it goes on.
                 actor.advance(1 + min(stretch(step + 1, enabled, chosen), _LONGEST_STRETCH))
                 while actor.state is RUNNING and pump(_FIRST_LOOK_S):
                     pass
-                if actor.state is RUNNING:
+                if actor.state is RUNNING or blocked:
                     self._settle(run)
                 else:
                     self._note_arrivals(run)

@@ -24,7 +24,7 @@ from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
-from harness.verify.prepared import prepare
+from harness.verify.prepared import prepare, require_superuser
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
 from harness.words.errors import UsageError
@@ -45,6 +45,7 @@ def staged(
     server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
     """A database with the subject in it, and a theatre on it, on this process's first core."""
+    require_superuser(server)
     server.ensure_roles(subject.roles)
     with server.database() as dsn:
         plan = prepare(dsn, subject).plan
@@ -74,8 +75,8 @@ def explore(
     seed: int,
     isolation: str,
     tick: Callable[[str, int, int], None],
-) -> ScenarioReport:
-    """Run one scenario under one strategy, at most ``most`` schedules; Ctrl-C ends it with what there is."""
+) -> tuple[ScenarioReport, bool]:
+    """Run one scenario under one strategy, at most ``most`` schedules; and whether Ctrl-C ended it before that."""
     if lacking := subject.lacks(scenario.start, scenario.operations):
         raise UsageError(
             "not-applicable",
@@ -86,6 +87,7 @@ def explore(
     with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
         chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
         enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)
+        interrupted = False
         try:
             while not enquiry.finished:
                 enquiry.advance_for(0.25)
@@ -93,8 +95,8 @@ def explore(
                 tick(scenario.name, tally.schedules, len(tally.findings))
         except KeyboardInterrupt:
             # The interrupted run is not counted, and its sessions are gone: report what is whole.
-            pass
-        return enquiry.report()
+            interrupted = True
+        return enquiry.report(), interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +140,14 @@ def replay(
 
 def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> None:
     """Raises ``UsageError`` when the recording was made of another version of the subject or the scenario."""
-    for what, name, recorded, present in (
-        ("subject", subject.name, recording.subject_digest, subject.digest),
-        ("scenario", scenario.name, recording.scenario_digest, scenario.digest),
+    for what, option, name, recorded, present in (
+        ("subject", "--subject", subject.name, recording.subject_digest, subject.digest),
+        ("scenario", "--scenario-files", scenario.name, recording.scenario_digest, scenario.digest),
     ):
         if recorded != present:
             raise UsageError(
                 "other-version",
-                f"the schedule was recorded on version {recorded} of the {what} {name}, and this is {present}",
+                f"the schedule was recorded on another {what} than the {name} that is here ({recorded}, not {present})",
                 expected=f"the same {what}: a schedule says nothing about another one",
-                remedy="check out the version that was verified, or run verify again",
+                remedy=f"take the version that was verified, name its folder with {option}, or run verify again",
             )

@@ -6,13 +6,14 @@ Its schema is ``harness/report/verify.schema.json``; every view is rendered from
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.marketplace.scenario import Scenario
 from harness.verify.orders import Counterexample, ScenarioReport
-from harness.words.errors import ExitCode
+from harness.words.errors import CouldNotRun, ExitCode
 from harness.words.verdict import Certificate, Verdict
 
 FORMAT = "harness-verify"
@@ -66,9 +67,9 @@ def smallest(property_id: str, reports: Sequence[ScenarioReport]) -> Counterexam
 def write_schedule(counterexample: Counterexample, directory: Path) -> Path:
     """Save the schedule file of a counterexample; its name says what it shows."""
     recording = counterexample.recording
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{recording.subject}-{recording.property}-{recording.scenario}.json"
-    path.write_text(recording.to_json(), encoding="utf-8")
+    name = f"{recording.subject}-{recording.property}-{recording.scenario}"
+    path = directory / (re.sub(r"[^\w.-]+", "-", name) + ".json")
+    write_text(path, recording.to_json())
     return path
 
 
@@ -191,6 +192,23 @@ def verify_document(
 
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Write the document as JSON, with the directories that it needs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    """Write the document as JSON, with the directories that it needs. Raises ``CouldNotRun``."""
+    write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file with the directories that it needs, or raise ``CouldNotRun`` and leave no half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            if path.is_file():
+                path.unlink()
+            raise
+    except OSError as error:
+        raise CouldNotRun(
+            "cannot-write",
+            f"{path} cannot be written: {error.strerror}",
+            remedy="free some space, or name another file",
+        ) from error

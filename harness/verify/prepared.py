@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import psycopg
 
+from harness.db.any_server import AnyServer
 from harness.db.instrument import install, plan
 from harness.db.migrate import apply
 from harness.db.plan import Plan
 from harness.db.stage import install_gate
 from harness.marketplace.subject import Subject
+from harness.words.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,17 @@ class Prepared:
     dsn: str
     subject: Subject
     plan: Plan
+
+
+def require_superuser(server: AnyServer) -> None:
+    """Raises ``UsageError`` for an open server on which our role is something less."""
+    if not server.superuser:
+        raise UsageError(
+            "no-superuser",
+            "the role of the DSN is no superuser",
+            expected="a superuser: instrumenting, cancelling and resetting need one",
+            remedy="name another role, or leave --dsn out to use an embedded server",
+        )
 
 
 def prepare(dsn: str, subject: Subject) -> Prepared:

@@ -18,7 +18,7 @@ from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.document import verify_document
 from harness.verify.orders import Limits, Order
-from harness.verify.prepared import prepare
+from harness.verify.prepared import prepare, require_superuser
 from harness.verify.privileges import judge_privileges
 from harness.verify.share import Progress
 from harness.verify.workers import run_workers
@@ -71,13 +71,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
             expected="a subject with the operations of at least one selected scenario",
             remedy="add them to [calls] in its subject.toml, or select other scenarios",
         )
-    if not server.superuser:
-        raise UsageError(
-            "no-superuser",
-            "the role of the DSN is no superuser",
-            expected="a superuser: instrumenting, cancelling and resetting need one",
-            remedy="name another role, or leave --dsn out to use an embedded server",
-        )
+    require_superuser(server)
     server.ensure_roles(subject.roles)
     extra = []
     if options.all_scenarios:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from harness.db.entry import entries
+from harness.db.entry import entries, keeps_locks
 from harness.db.pinning import pin
 from harness.db.plan import Plan
 from harness.db.stage import PostgresStage
@@ -35,6 +35,7 @@ class Theatre:
     def __init__(self, order: Order, plan: Plan) -> None:
         self._order = order
         self._entries = entries(plan)
+        self._keeps_locks = keeps_locks(plan)
         self._stages: dict[str, PostgresStage] = {}
         self._exits = ExitStack()
         self._pin = partial(_pin, order.core) if order.core is not None else None
@@ -65,7 +66,14 @@ class Theatre:
             )
             self._stages[isolation] = self._exits.enter_context(stage)
         entries = self._entries if isolation == "read committed" else {}
-        return Trial(self._order.subject, scenario, self._stages[isolation], self._connection, entries)
+        return Trial(
+            self._order.subject,
+            scenario,
+            self._stages[isolation],
+            self._connection,
+            entries,
+            keeps_locks=self._keeps_locks,
+        )
 
     def isolation_of(self, scenario: Scenario) -> str:
         return scenario.isolation or self._order.isolation

@@ -21,7 +21,8 @@ from harness.words.history import History
 class Trial:
     """See ``harness.engine.campaign.Trial``.
 
-    ``entries`` are the functions that a call enters in one step (``harness.db.entry``); ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
+    ``entries`` are the functions that a call enters in one step, ``keeps_locks`` says that none of them gives back a lock
+    before it ends (``harness.db.entry`` for both); ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Trial:
         stage: PostgresStage,
         connection: psycopg.Connection[Any],
         entries: Mapping[str, frozenset[int]],
+        *,
+        keeps_locks: bool,
     ) -> None:
         self.scenario = scenario
         self._stage = stage
         self._connection = connection
-        self._execution = Execution(stage)
+        self._execution = Execution(stage, keeps_locks=keeps_locks)
         self._recorder = Recorder()
         # Who cancels must find every statement there is, the first one too.
         cancels = any(isinstance(program, Cancel) for program in scenario.sessions.values())
