@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from random import Random
 from typing import Any
@@ -125,10 +126,12 @@ class MemoryStage:
         latency: Latency = at_once,
         can_freeze: bool = True,
         deadlock_timeout_s: float = 0.01,
+        breaks_deadlocks: bool = True,
     ) -> None:
         self.can_freeze = can_freeze
         self.deadlock_timeout_s = deadlock_timeout_s
-        self.server = Server(len(cast), latency, deadlock_timeout_s, one_at_a_time=can_freeze)
+        timeout_s = deadlock_timeout_s if breaks_deadlocks else math.inf
+        self.server = Server(len(cast), latency, timeout_s, one_at_a_time=can_freeze)
         self._latency = latency
         self.actors = [MemoryActor(self, self.server.backends[i], program) for i, program in enumerate(cast)]
 

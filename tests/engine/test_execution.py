@@ -109,7 +109,7 @@ def test_a_cancel_finds_nobody_between_two_statements() -> None:
 
 
 def test_a_cancelled_session_goes_on_with_its_next_statement() -> None:
-    made, _ = run([[["1 2".split()], ["3".split()]], 0], (2, 1))
+    made, _ = run([[[["1", "2"]], [["3"]]], 0], (2, 1))
     assert made.points == [CLIENT_POINT, 1, CANCEL_POINT, CLIENT_POINT, 3]
 
 

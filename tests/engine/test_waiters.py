@@ -38,7 +38,11 @@ def test_who_is_woken_only_to_wait_again_was_not_woken() -> None:
 def test_whom_a_session_waits_for_is_told_when_it_changes() -> None:
     sessions, arrivals = queue(3)
     made = run(sessions, *arrivals)
-    assert [event for event in told(made) if event[1] == 1] == [(3, 1, "wait", 2, 3), (4, 1, "wait", 2), (6, 1, "wake", 2)]
+    assert [event for event in told(made) if event[1] == 1] == [
+        (3, 1, "wait", 2, 3),
+        (4, 1, "wait", 2),
+        (6, 1, "wake", 2),
+    ]
 
 
 def test_two_who_are_woken_by_one_step_go_on_one_after_the_other() -> None:
