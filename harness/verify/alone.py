@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.db.any_server import AnyServer
-from harness.db.plan import Plan
 from harness.db.pinning import choose_core
+from harness.db.plan import Plan
 from harness.engine.campaign import fingerprint
 from harness.engine.execution import Chooser, Hang
 from harness.explore.exhaustive import Exhaustive

@@ -19,7 +19,6 @@ from harness.marketplace.scenario import Scenario
 from harness.verify.orders import Order
 from harness.verify.trial import Trial
 
-
 STEADY_PLANS = (
     "SET plan_cache_mode TO force_generic_plan",
     "SET enable_seqscan TO off",

@@ -21,8 +21,9 @@ from harness.words.history import History
 class Trial:
     """See ``harness.engine.campaign.Trial``.
 
-    ``entries`` are the functions that a call enters in one step, ``keeps_locks`` says that none of them gives back a lock
-    before it ends (``harness.db.entry`` for both); ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
+    ``entries`` are the functions that a call enters in one step, ``keeps_locks`` says that none of them gives back a
+    lock before it ends (``harness.db.entry`` for both). ``connection`` is a superuser's in autocommit mode: it restores
+    the start and reads the end, never during a run.
     """
 
     def __init__(
