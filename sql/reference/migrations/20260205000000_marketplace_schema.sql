@@ -108,10 +108,11 @@ CREATE TABLE lead_reservations (
 CREATE INDEX lead_reservations_lead ON lead_reservations (lead_id);
 CREATE INDEX lead_reservations_expiry ON lead_reservations (expires_at);
 
+-- No foreign key: an event is claimed before anybody looks whether its purchase exists.
 CREATE TABLE processed_webhook_events (
   event_id text PRIMARY KEY,
   event_type text NOT NULL,
-  purchase_id uuid REFERENCES marketplace_purchases,
+  purchase_id uuid,
   processed_at timestamptz NOT NULL DEFAULT now()
 );
 

@@ -115,7 +115,8 @@ RETURNS TABLE (success boolean, already_completed boolean, lead_ids_marked uuid[
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   lead_ids_marked := '{}';
-  INSERT INTO processed_webhook_events (event_id, event_type) VALUES (p_event_id, p_event_type)
+  INSERT INTO processed_webhook_events (event_id, event_type, purchase_id)
+  VALUES (p_event_id, p_event_type, p_purchase_id)
   ON CONFLICT (event_id) DO NOTHING;
   IF NOT FOUND THEN
     RETURN QUERY SELECT false, true, lead_ids_marked;
