@@ -3,55 +3,43 @@
 from __future__ import annotations
 
 import os
-import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from types import FrameType
+from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.config import Env, Toml
 
 from harness import __version__, doors
+from harness.configuration import configure
+from harness.options import (
+    Database,
+    Dsn,
+    Isolation,
+    Natural,
+    Positive,
+    ScenarioFiles,
+    Strategy,
+    SubjectName,
+    Whole,
+    cores,
+    seconds,
+)
 from harness.words.errors import ExitCode, HarnessError, UsageError
 
 app = App(
     name="harness",
     help="Finds double sales and double charges in PostgreSQL functions by running them in every order, step by step.",
     version=__version__,
-    config=[
-        Env("HARNESS_", command=False),
-        Toml("pyproject.toml", root_keys=["tool", "harness"], search_parents=True, use_commands_as_keys=False),
-    ],
+    default_parameter=Parameter(negative_iterable=()),
     result_action="return_value",
 )
+configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
-
-SubjectName = Annotated[
-    str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")
-]
-Database = Annotated[
-    str,
-    Parameter(help="where PostgreSQL comes from: auto, embedded, embedded-17, local or container"),
-]
-Dsn = Annotated[
-    str | None,
-    Parameter(
-        help="a server to use instead; only databases that we make and drop there are touched", env_var="HARNESS_DSN"
-    ),
-]
-ScenarioFiles = Annotated[Path | None, Parameter(help="directory with scenarios of your own, beside the bundled ones")]
-Isolation = Literal["read committed", "repeatable read", "serializable"]
-Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
-
-
-def seconds(text: str) -> float:
-    """``90``, ``90s``, ``5m``, ``1h`` in seconds. Raises ``UsageError``."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
-    if not found or float(found[1]) <= 0:
-        raise UsageError("bad-budget", f"--budget {text!r} is no duration", expected="60s, 5m or 1h")
-    return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
 
 
 @app.command
@@ -59,15 +47,15 @@ def verify(
     *,
     subject: SubjectName = "reference",
     budget: str | None = None,
-    max_schedules: int | None = None,
-    seed: int = 0,
+    max_schedules: Positive | None = None,
+    seed: Whole = 0,
     strict: bool = False,
     scenario: list[str] | None = None,
     scenario_files: ScenarioFiles = None,
     isolation: Isolation = "read committed",
     database: Database = "auto",
     dsn: Dsn = None,
-    workers: int | None = None,
+    workers: Positive | None = None,
     json: Path | None = None,
     junit: Path | None = None,
     schedules: Path = Path("reports/schedules"),
@@ -99,8 +87,6 @@ def verify(
     """
     if budget is not None and max_schedules is not None:
         raise UsageError("two-limits", "--budget and --max-schedules exclude each other", remedy="give one of them")
-    if max_schedules is not None and max_schedules < 1:
-        raise UsageError("bad-limit", f"--max-schedules {max_schedules} runs nothing", expected="at least 1")
     return doors.verify(
         subject_name=subject,
         budget_s=None if max_schedules is not None else seconds(budget or "60s"),
@@ -111,7 +97,7 @@ def verify(
         scenario_files=scenario_files,
         isolation=isolation,
         database=dsn or database,
-        workers=workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        workers=workers or cores(),
         json_file=json,
         junit_file=junit,
         schedule_files=schedules,
@@ -121,13 +107,14 @@ def verify(
 @app.command
 def explore(
     scenario: str,
+    /,
     *,
     strategy: Strategy = "exhaustive",
-    max: int | None = None,
-    preemptions: int | None = None,
+    max: Positive | None = None,
+    preemptions: Natural | None = None,
     subject: SubjectName = "reference",
     scenario_files: ScenarioFiles = None,
-    seed: int = 0,
+    seed: Whole = 0,
     isolation: Isolation = "read committed",
     database: Database = "auto",
     dsn: Dsn = None,
@@ -165,6 +152,7 @@ def explore(
 @app.command
 def replay(
     file: Path,
+    /,
     *,
     step: bool = False,
     subject: Annotated[str | None, Parameter(help="the subject's folder, when it is not one of ours")] = None,
@@ -189,7 +177,7 @@ def scenarios(*, subject: SubjectName = "reference", scenario_files: ScenarioFil
 
 
 @database_app.command
-def start(*, database: Database = "auto", port: int | None = None) -> int:
+def start(*, database: Database = "auto", port: Positive | None = None) -> int:
     """Start a server that stays until it is stopped, and print its DSN.
 
     Parameters
@@ -221,17 +209,40 @@ def psql(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> in
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``harness`` command; returns the exit code."""
     try:
-        return int(app(arguments, exit_on_error=False, print_error=False) or 0)
+        with _unwinding():
+            code = int(app(arguments, exit_on_error=False, print_error=False) or 0)
+            sys.stdout.flush()
     except CycloptsError as error:
-        print(f"harness: {' '.join(str(error).split())}; see harness --help", file=sys.stderr)
-        return ExitCode.USAGE
+        return _fail(f"{' '.join(str(error).split()).rstrip('.')}; see harness --help", ExitCode.USAGE)
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return error.exit_code
+        return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("harness: interrupted", file=sys.stderr)
-        return 130
+        return _fail("interrupted", doors.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
+        # Whoever read our output has gone. Python must not try to write the rest of it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COULD_NOT_RUN
+    return code
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"harness: {message}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def _unwinding() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind, so that what was made on a server is dropped; they would end the process at once."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from harness.db.any_server import AnyServer
 from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
 from harness.db.provision import provision
 from harness.engine.execution import Chooser
@@ -24,7 +25,7 @@ from harness.resources import bundled
 from harness.verify.alone import explore as explore_alone
 from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same
-from harness.verify.document import verify_document, write_document
+from harness.verify.document import subject_entry, verify_document, write_document, write_text
 from harness.verify.orders import Limits
 from harness.verify.run import Options, playable
 from harness.verify.run import verify as run_verification
@@ -73,12 +74,12 @@ def verify(
         Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
     ):
         document = run_verification(server, options, progress.update, progress.interrupted)
+    _say(render(document, width=_width(), colour=_colour()))
     if json_file is not None:
         write_document(document, json_file)
     if junit_file is not None:
-        _write(junit_file, junit(document))
-    _say(render(document, width=_width(), colour=_colour()))
-    return INTERRUPTED if document["interrupted"] and document["exit_code"] == 0 else int(document["exit_code"])
+        write_text(junit_file, junit(document))
+    return _exit_code(document)
 
 
 def explore(
@@ -99,9 +100,8 @@ def explore(
     _require_writable(schedule_files / "any")
     began = time.monotonic()
     with provision(database) as server:
-        _require_superuser(server)
         with Progress(sys.stderr, [scenario.name], None, most) as progress:
-            report = explore_alone(
+            report, points, interrupted = explore_alone(
                 server,
                 subject,
                 scenario,
@@ -113,12 +113,12 @@ def explore(
                 tick=progress.update,
             )
         document = verify_document(
-            subject={"name": subject.name, "digest": subject.digest},
+            subject=subject_entry(subject, points),
             server={"version": server.version, "local": server.local, "workers": 1, "pinned": server.local},
             seed=seed,
             limits={"seconds": None, "schedules": most},
             strict=False,
-            interrupted=False,
+            interrupted=interrupted,
             seconds=time.monotonic() - began,
             reports=[report],
             skipped={},
@@ -127,7 +127,7 @@ def explore(
             schedule_files=schedule_files,
         )
     _say(render(document, width=_width(), colour=_colour()))
-    return int(document["exit_code"])
+    return _exit_code(document)
 
 
 def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:
@@ -136,7 +136,6 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
     (scenario,) = _scenarios([recording.scenario], scenario_files)
     require_same(recording, subject, scenario)
     with provision(database) as server:
-        _require_superuser(server)
         replayed = replay_alone(server, subject, scenario, recording, _step_by_step if step else lambda each: each)
     if replayed.story:
         _say(lanes(replayed.story, width=_width(), full=True))
@@ -236,32 +235,17 @@ def _scenarios(names: Sequence[str] | None, directory: Path | None) -> list[Scen
             raise UsageError(
                 "unknown-scenario",
                 f"there is no scenario {name!r}",
-                expected=f"one of {', '.join(known)}",
-                remedy="harness scenarios lists them",
+                expected=" or ".join(get_close_matches(name, known, 3)) or "the name of a scenario",
+                remedy="harness scenarios lists them all",
             )
     return [known[name] for name in dict.fromkeys(names)]
-
-
-def _require_superuser(server: AnyServer) -> None:
-    if not server.superuser:
-        raise UsageError(
-            "no-superuser",
-            "the role of the DSN is no superuser",
-            expected="a superuser: instrumenting, cancelling and resetting need one",
-            remedy="name another role, or leave --dsn out to use an embedded server",
-        )
 
 
 def _require_writable(file: Path) -> None:
     """Found out before the work, not after it."""
     directory = next(parent for parent in file.absolute().parents if parent.exists())
-    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
-        raise CouldNotRun("read-only", f"cannot write to {file.parent}", remedy="name a directory that can be written")
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    if file.is_dir() or not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+        raise CouldNotRun("read-only", f"cannot write {file}", remedy="name a file in a directory that can be written")
 
 
 def _width() -> int:
@@ -272,5 +256,20 @@ def _colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def _exit_code(document: Mapping[str, Any]) -> int:
+    """An interrupted run can have found a violation or a hang; what it has not come to says nothing."""
+    code = ExitCode(document["exit_code"])
+    if document["interrupted"] and code not in (ExitCode.VIOLATED, ExitCode.COULD_NOT_RUN):
+        return INTERRUPTED
+    return code
+
+
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # Python must not try to write the rest of it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise CouldNotRun("no-output", f"cannot write the output: {error.strerror}") from error

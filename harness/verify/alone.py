@@ -75,8 +75,11 @@ def explore(
     seed: int,
     isolation: str,
     tick: Callable[[str, int, int], None],
-) -> tuple[ScenarioReport, bool]:
-    """Run one scenario under one strategy, at most ``most`` schedules; and whether Ctrl-C ended it before that."""
+) -> tuple[ScenarioReport, int, bool]:
+    """Run one scenario under one strategy, at most ``most`` schedules.
+
+    Its report, the number of scheduling points in the subject, and whether Ctrl-C ended it early.
+    """
     if lacking := subject.lacks(scenario.start, scenario.operations):
         raise UsageError(
             "not-applicable",
@@ -96,7 +99,7 @@ def explore(
         except KeyboardInterrupt:
             # The interrupted run is not counted, and its sessions are gone: report what is whole.
             interrupted = True
-        return enquiry.report(), interrupted
+        return enquiry.report(), len(plan.points), interrupted
 
 
 @dataclass(frozen=True, slots=True)

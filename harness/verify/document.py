@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.marketplace.scenario import Scenario
+from harness.marketplace.subject import Subject
+from harness.resources import bundled
 from harness.verify.orders import Counterexample, ScenarioReport
 from harness.words.errors import CouldNotRun, ExitCode
 from harness.words.verdict import Certificate, Verdict
@@ -142,6 +144,13 @@ def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
         "hang": report.hang or None,
         "diverged": report.diverged or None,
     }
+
+
+def subject_entry(subject: Subject, points: int) -> dict[str, Any]:
+    """``folder`` is there for a subject that is none of the bundled ones: commands must name it."""
+    entry = {"name": subject.name, "digest": subject.digest, "points": points}
+    folder = subject.file.path.parent
+    return entry if folder.parent == bundled("sql") else {**entry, "folder": str(folder)}
 
 
 def verify_document(

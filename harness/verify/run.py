@@ -16,7 +16,7 @@ from harness.db.migrate import apply
 from harness.db.pinning import choose_core
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
-from harness.verify.document import verify_document
+from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits, Order
 from harness.verify.prepared import prepare, require_superuser
 from harness.verify.privileges import judge_privileges
@@ -90,7 +90,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
     reports.sort(key=lambda report: order_of[report.name])
     return verify_document(
-        subject={"name": subject.name, "digest": subject.digest, "points": len(prepared.plan.points)},
+        subject=subject_entry(subject, len(prepared.plan.points)),
         server={
             "version": server.version,
             "local": server.local,

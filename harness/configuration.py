@@ -1,0 +1,91 @@
+"""Options that are not on the command line: ``HARNESS_...`` in the environment, ``[tool.harness]`` in pyproject.toml.
+
+One list of settings serves all commands: each takes those of its own options, and what is an option of no command is a
+mistake that is named. The command line goes over the environment, and that over the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Dict, Env
+
+from harness.words.errors import UsageError
+
+PREFIX = "HARNESS_"
+FILE = "pyproject.toml"
+_NEARLY = 0.85
+"""How alike two names must be for one to be the other misspelt: other programs have variables of our prefix, too."""
+
+
+def configure(app: App) -> None:
+    """Let the commands of ``app`` take options from the environment and from the project's file."""
+
+    def refuse_misspelt_variables(_app: App, _commands: tuple[str, ...], _arguments: ArgumentCollection) -> None:
+        known = {PREFIX + name.replace("-", "_").upper() for name in option_names(app)}
+        for variable in sorted(os.environ.keys() - known):
+            if variable.startswith(PREFIX) and (close := get_close_matches(variable, known, 1, _NEARLY)):
+                raise UsageError(
+                    "unknown-setting", f"{variable} in the environment is no option", remedy=f"did you mean {close[0]}?"
+                )
+
+    def read_project_file(command: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        path = _nearest()
+        if path is None:
+            return
+        settings = {name.replace("_", "-"): value for name, value in _settings(path).items()}
+        known = option_names(app)
+        for name in settings:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                raise UsageError(
+                    "unknown-setting",
+                    f"{path}: [tool.harness] has {name!r}, which is no option",
+                    expected=f"some of {', '.join(sorted(known))}",
+                    remedy=f"did you mean {close[0]!r}?" if close else "",
+                )
+        own = {name: value for name, value in settings.items() if name in _names(arguments)}
+        Dict(own, source=f"{path}: [tool.harness]", use_commands_as_keys=False)(command, commands, arguments)
+
+    app.config = (refuse_misspelt_variables, Env(PREFIX, command=False), read_project_file)
+
+
+def option_names(app: App) -> frozenset[str]:
+    """The options of all commands, without their dashes; flags under the name that turns them on."""
+    leaves = [command for command in _commands(app) if command.default_command is not None]
+    return frozenset(name for leaf in leaves for name in _names(leaf.assemble_argument_collection()))
+
+
+def _commands(app: App) -> Iterator[App]:
+    for name in app:
+        if not name.startswith("-"):
+            yield app[name]
+            yield from _commands(app[name])
+
+
+def _names(arguments: ArgumentCollection) -> set[str]:
+    return {argument.name.removeprefix("--") for argument in arguments if argument.name.startswith("--")}
+
+
+def _nearest() -> Path | None:
+    """The project's file of this directory or of the next one above it that has one."""
+    here = Path.cwd()
+    return next((path for parent in (here, *here.parents) if (path := parent / FILE).is_file()), None)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError("bad-settings", f"{path} cannot be read: {error}", expected="a file in TOML") from error
+    for table in ("tool", "harness"):
+        document = document.get(table, {})
+        if not isinstance(document, dict):
+            raise UsageError("bad-settings", f"{path}: {table} is {document!r:.40}", expected="a table [tool.harness]")
+    return document

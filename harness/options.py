@@ -1,0 +1,52 @@
+"""What the values of options are, and how they are written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+
+from harness.words.errors import UsageError
+
+
+def whole(_type: Any, tokens: Sequence[Token]) -> int:
+    """An integer as it is written: 1.5 is none, and is not rounded."""
+    return int(tokens[0].value)
+
+
+Whole = Annotated[int, Parameter(converter=whole)]
+Natural = Annotated[int, Parameter(converter=whole, validator=Number(gte=0))]
+Positive = Annotated[int, Parameter(converter=whole, validator=Number(gte=1))]
+
+SubjectName = Annotated[
+    str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")
+]
+ScenarioFiles = Annotated[Path | None, Parameter(help="directory with scenarios of your own, beside the bundled ones")]
+Database = Annotated[
+    str,
+    Parameter(help="where PostgreSQL comes from: auto, embedded, embedded-17, local or container"),
+]
+Dsn = Annotated[
+    str | None,
+    Parameter(help="a server to use instead; only databases that we make and drop there are touched"),
+]
+Isolation = Literal["read committed", "repeatable read", "serializable"]
+Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
+
+
+def seconds(text: str) -> float:
+    """``90``, ``90s``, ``5m``, ``1h`` in seconds. Raises ``UsageError``."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text, re.ASCII)
+    if not found or float(found[1]) <= 0:
+        raise UsageError("bad-budget", f"--budget {text!r} is no duration", expected="60s, 5m or 1h")
+    return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
