@@ -6,16 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.report.page import Page
-from harness.report.phrases import bound, count, label, seconds
+from harness.report.phrases import bound, count, label, percent, seconds
 from harness.report.table import Column, Line, table
 
 _WEAKEST_FIRST = ("INCONCLUSIVE", "SAMPLED", "EXHAUSTED")
-
-_MEANING = {
-    "INCONCLUSIVE": " (too few to tell)",
-    "SAMPLED": " (and the share of what is sampled that may break something unseen)",
-    "EXHAUSTED": "",
-}
 
 _LEGEND = (
     "bound: every schedule of up to so many preemptions was run (all: of any number), or what share sampling may miss. "
@@ -38,7 +32,7 @@ def scenarios(paper: Page, document: Mapping[str, Any]) -> list[str]:
             head = f"{name} {extent}".strip()
             figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}"
             style = "" if name == "EXHAUSTED" else "yellow"
-            lines += [paper.ink(line, style) for line in paper.wrap(f"{head}: {figures}{_MEANING[name]}", 2, 4)]
+            lines += [paper.ink(line, style) for line in paper.wrap(f"{head}: {figures}", 2, 4)]
             names = (each["name"] + _miss(each) for each in group)
             lines += [paper.ink(line, "dim") for line in paper.wrap(", ".join(names), 6)]
     return lines
@@ -97,13 +91,16 @@ def hangs(paper: Page, document: Mapping[str, Any]) -> list[str]:
 def not_exercised(paper: Page, document: Mapping[str, Any]) -> list[str]:
     """Which labels were never seen, and in which scenarios."""
     lines = []
+    told = set()
     for each in document["properties"]:
         if each["verdict"] == "not_exercised":
+            told.add(each["id"])
             why = label(each.get("why") or "no scenario that puts it to the test was run")
             lines += [paper.ink(line, "yellow") for line in paper.wrap(f"{each['id']}: {why}", 2, 4)]
     groups: dict[str, list[str]] = {}
     for each in document["scenarios"]:
-        missed = dict.fromkeys(one for labels in each["not_exercised"].values() for one in labels)
+        untold = (labels for name, labels in each["not_exercised"].items() if name not in told)
+        missed = dict.fromkeys(one for labels in untold for one in labels)
         if missed:
             groups.setdefault(", ".join(map(label, missed)), []).append(each["name"])
     for labels, names in groups.items():
@@ -147,4 +144,4 @@ def _distinct(group: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _miss(scenario: Mapping[str, Any]) -> str:
-    return f" ({bound(scenario)})" if scenario["certificate"] == "SAMPLED" else ""
+    return "" if scenario["miss_bound"] is None else f" (misses ≤ {percent(scenario['miss_bound'])})"

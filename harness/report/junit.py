@@ -1,8 +1,8 @@
 """The result as JUnit XML, as CI systems read it: a test case for each property and for each scenario.
 
-Nothing is a pass but what was seen to hold: a property that could not be judged or was not exercised is an error, one that
-says nothing of the subject is skipped, and so is a scenario in which what it asks for never happened. The suite is green
-exactly when the command ends with 0.
+Nothing is a pass but what was seen to hold: a property that could not be judged or was not exercised is an error, one
+that says nothing of the subject is skipped, and so is a scenario in which what it asks for never happened. The suite is
+green exactly when the command ends with 0.
 """
 
 from __future__ import annotations

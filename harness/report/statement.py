@@ -26,7 +26,7 @@ _ASSIGNED = re.compile(r"(?:^|,)\s*(\w+)\s*=(?!=)")
 _VALUES = re.compile(rf"(\bINSERT\s+INTO\s+{_NAME})\s*\(.*?(?=\s+ON\s+CONFLICT\b|\s+RETURNING\b|$)", _I)
 _CONDITION = re.compile(rf"\s+(?:WHERE|ON\s+CONFLICT)\b.*?(?=\s+{_LOCKING}|\s+RETURNING\b|$)", _I)
 _COLUMNS = re.compile(r"\b(SELECT)\s+(?!…)(?:(?!\bSELECT\b).)+?\s+(FROM)\b", _I)
-_LOOP = re.compile(rf"^FOR\s+{_NAME}\s+IN\s+(?=SELECT\b)", _I)
+_FRAME = re.compile(rf"^(?:FOR\s+{_NAME}\s+IN|RETURN\s+QUERY)\s+(?=SELECT\b)", _I)
 _FROM = re.compile(r"\bSELECT … FROM\b", _I)
 _RETURNING = re.compile(r"\s+RETURNING\b.*", _I)
 _WITH = re.compile(r"^WITH\s+\w+\s+AS\s*\(\s*", _I)
@@ -43,7 +43,7 @@ def shorten(sql: str, room: int) -> str:
     psycopg's ``%(name)s`` is written ``:name``.
     """
     text = _PARAMETER.sub(r":\1", " ".join(sql.split())).rstrip(";")
-    for leave_out in (_targets, _values, _arguments, _condition, _loop, _with, _returning, _columns, _from):
+    for leave_out in (_targets, _values, _arguments, _condition, _frame, _with, _returning, _columns, _from):
         if cell_len(text) <= room:
             return text
         text = leave_out(text)
@@ -72,8 +72,8 @@ def _condition(text: str) -> str:
     return re.sub(r"(?:\s*…)+(?=\s|$)", " …", _CONDITION.sub(" …", text))
 
 
-def _loop(text: str) -> str:
-    return _LOOP.sub("FOR ", text)
+def _frame(text: str) -> str:
+    return _FRAME.sub("", text)
 
 
 def _with(text: str) -> str:

@@ -35,10 +35,9 @@ def headline(document: Mapping[str, Any]) -> str:
             broken = len(of["violated"])
             text = f"VIOLATED: {name} breaks {broken} of {count(judged, 'property', 'properties')}"
         case "could_not_run":
-            reasons = [
-                f"{words(verdict)} {_ids(of[verdict])}" for verdict in ("hang", "nondeterministic") if of[verdict]
-            ]
-            text = f"NOT JUDGED: {name}: {'; '.join(reasons)}"
+            said = {"hang": "hangs", "nondeterministic": "is nondeterministic"}
+            reasons = [f"{said[verdict]} ({_ids(of[verdict])})" for verdict in said if of[verdict]]
+            text = f"NOT JUDGED: {name} {' and '.join(reasons)}"
         case "not_exercised":
             missing = _ids(of["not_exercised"]) or "any property"
             text = f"NOT EXERCISED: nothing on {name} put {missing} to the test"
@@ -47,7 +46,7 @@ def headline(document: Mapping[str, Any]) -> str:
             text = f"INCONCLUSIVE: {name} broke nothing, but {count(short, 'scenario')} had too little time"
         case _:
             text = f"HOLDS: {name} keeps {'all ' if judged > 1 else ''}{count(judged, 'property', 'properties')}"
-    return text + (" (interrupted: by what was run until then)" if document["interrupted"] else "")
+    return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
 
 
 def headline_style(document: Mapping[str, Any]) -> str:
