@@ -55,6 +55,8 @@ class Recorder:
         return client
 
     def begins(self, step: int, session: int) -> None:
+        if self._answered:  # before the first step
+            self.settled(step)
         call = self._next.pop(session, None)
         if call is not None:
             call.invoked = step
