@@ -49,7 +49,8 @@ TARGETS = {"plain": 5.0, "waits": 5.0, "inside": 40.0}
 
 STATEMENTS = {
     "plain": [
-        [f"SELECT balance FROM account WHERE id = {row}", f"UPDATE account SET balance = balance - 1 WHERE id = {row}"] * 2
+        [f"SELECT balance FROM account WHERE id = {row}", f"UPDATE account SET balance = balance - 1 WHERE id = {row}"]
+        * 2
         for row in (1, 2)
     ],
     "waits": [
@@ -97,7 +98,8 @@ def interleavings(lengths: Sequence[int] = (4, 4)) -> list[tuple[int, ...]]:
     """Every order in which two sessions can take so many steps."""
     total = sum(lengths)
     return [
-        tuple(0 if place in places else 1 for place in range(total)) for places in combinations(range(total), lengths[0])
+        tuple(0 if place in places else 1 for place in range(total))
+        for places in combinations(range(total), lengths[0])
     ]
 
 
@@ -150,7 +152,8 @@ def programs(workload: str, recorder: Recorder) -> list[Callable[[Any], Coroutin
         return [recorder.program(number, [f"SELECT spend({number + 1})"], perform) for number in (0, 1)]
     opening = ["BEGIN"] if workload == "waits" else []
     return [
-        recorder.program(number, opening + statements, perform) for number, statements in enumerate(STATEMENTS[workload])
+        recorder.program(number, opening + statements, perform)
+        for number, statements in enumerate(STATEMENTS[workload])
     ]
 
 
