@@ -2,9 +2,9 @@
 
     python -m benchmarks.engine_vs_isolationtester [--rounds 5] [--tester PATH]
 
-Both work on the same server with the same statements and the same reset before each schedule, one process each, in turn:
-isolationtester, the engine pinned to one core with its backends, the engine free to migrate. Three workloads of two
-sessions with four statements each:
+Both work on the same server with the same statements and the same reset before each schedule, one process each, in
+turn: isolationtester, the engine pinned to one core with its backends, the engine free to migrate. Three workloads of
+two sessions with four statements each:
 
 - plain: no statement ever waits (70 schedules).
 - waits: both update one row in a transaction. isolationtester is given the schedules that are possible (ours finds them
@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -47,21 +48,11 @@ TESTER = "/usr/lib/postgresql/15/lib/pgxs/src/test/isolation/isolationtester"
 RESET = "DELETE FROM account; INSERT INTO account VALUES (1, 100), (2, 100), (3, 100);"
 TARGETS = {"plain": 5.0, "waits": 5.0, "inside": 40.0}
 
+READ = "SELECT balance FROM account WHERE id = {}"
+SPEND = "UPDATE account SET balance = balance - 1 WHERE id = {}"
 STATEMENTS = {
-    "plain": [
-        [f"SELECT balance FROM account WHERE id = {row}", f"UPDATE account SET balance = balance - 1 WHERE id = {row}"]
-        * 2
-        for row in (1, 2)
-    ],
-    "waits": [
-        [
-            f"SELECT balance FROM account WHERE id = {row}",
-            "UPDATE account SET balance = balance - 1 WHERE id = 3",
-            f"SELECT balance FROM account WHERE id = {row}",
-            "COMMIT",
-        ]
-        for row in (1, 2)
-    ],
+    "plain": [[READ.format(row), SPEND.format(row)] * 2 for row in (1, 2)],
+    "waits": [[READ.format(row), SPEND.format(3), READ.format(row), "COMMIT"] for row in (1, 2)],
 }
 
 FUNCTIONS = """
@@ -96,11 +87,8 @@ END $$;
 
 def interleavings(lengths: Sequence[int] = (4, 4)) -> list[tuple[int, ...]]:
     """Every order in which two sessions can take so many steps."""
-    total = sum(lengths)
-    return [
-        tuple(0 if place in places else 1 for place in range(total))
-        for places in combinations(range(total), lengths[0])
-    ]
+    places = range(sum(lengths))
+    return [tuple(int(place not in mine) for place in places) for mine in combinations(places, lengths[0])]
 
 
 def spec(workload: str, schedules: Sequence[Sequence[int]]) -> str:
@@ -157,10 +145,14 @@ def programs(workload: str, recorder: Recorder) -> list[Callable[[Any], Coroutin
     ]
 
 
+def pin_to(core: int, pid: int) -> None:
+    pin([pid], core)
+
+
 def explore(dsn: str, workload: str, at_least: int, pinned: bool) -> dict[str, Any]:
     """Exhaust the workload again and again until ``at_least`` schedules were run; the rate, and the schedules."""
     core = choose_core(0)
-    to_core = (lambda pid: None if pin([pid], core) else None) if pinned else None
+    to_core = partial(pin_to, core) if pinned else None
     if to_core is not None:
         to_core(os.getpid())
     traces: list[list[int]] = []

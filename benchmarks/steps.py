@@ -20,9 +20,9 @@ from harness.explore.mixture import Mixture
 from harness.marketplace.scenario import Scenario, load_scenarios
 from harness.marketplace.subject import Subject, load_subject
 from harness.resources import bundled
-from harness.verify.alone import prepare
 from harness.verify.enquiry import Enquiry
 from harness.verify.orders import Order
+from harness.verify.prepared import prepare
 from harness.verify.theatre import Theatre
 
 SCENARIOS = (
