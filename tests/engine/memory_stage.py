@@ -127,12 +127,14 @@ class MemoryStage:
         can_freeze: bool = True,
         deadlock_timeout_s: float = 0.01,
         breaks_deadlocks: bool = True,
+        late_s: float = 0.0,
     ) -> None:
         self.can_freeze = can_freeze
         self.deadlock_timeout_s = deadlock_timeout_s
         timeout_s = deadlock_timeout_s if breaks_deadlocks else math.inf
         self.server = Server(len(cast), latency, timeout_s, one_at_a_time=can_freeze)
         self._latency = latency
+        self._late_s = late_s
         self.actors = [MemoryActor(self, self.server.backends[i], program) for i, program in enumerate(cast)]
 
     def pump(self, timeout_s: float) -> bool:
@@ -150,7 +152,7 @@ class MemoryStage:
         backend.stop = backend.turn + 1
 
     def freeze(self, session: int) -> None:
-        self.server.elapse(self._latency())
+        self.server.elapse(self._latency() + self._late_s)
         self.server.freeze(self.server.backends[session])
 
     def thaw(self, session: int) -> None:

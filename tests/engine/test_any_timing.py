@@ -49,6 +49,14 @@ def test_a_stage_that_cannot_freeze_is_as_good_with_one_waiter(name: str) -> Non
         assert play(trial, Exact(quiet[0].decisions)) == quiet
 
 
+def test_a_waiter_is_not_left_frozen_inside_its_deadlock_check() -> None:
+    switches = Switch(1, 1), Switch(2, 0)
+    sessions: Sessions = [calls("+a 1 2"), calls("+a 3")]
+    quiet = play(MemoryTrial(sessions), Sparse(switches))
+    for late_s in range(900, 1100):
+        assert play(MemoryTrial(sessions, late_s=late_s * 0.00001), Sparse(switches)) == quiet
+
+
 @pytest.mark.parametrize("can_freeze", [True, False])
 def test_two_who_are_woken_by_one_step_need_freezing(can_freeze: bool) -> None:
     sessions: Sessions = [calls("+a +b 1"), calls("+a +c 2"), calls("+b +c 3")]
