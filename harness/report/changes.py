@@ -13,6 +13,9 @@ from harness.report.page import Page
 Thing = tuple[str, str]
 """A kind and a name: ``("lead", "L1")``."""
 
+SELLER: Thing = ("balance", "seller")
+"""Of the workspace that every start has."""
+
 NOTHING = "-"
 """Before a thing was there, or after it was gone."""
 
@@ -31,14 +34,15 @@ def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], gui
     before, after = dict(_before(start)), dict(_after(final))
     if final.get("reservations") is None:
         before = {thing: value for thing, value in before.items() if thing[0] != "reserved for"}
-    before.setdefault(("balance", "seller"), "0")
+    if SELLER in after:
+        before.setdefault(SELLER, "0")
     shown: list[tuple[str, str, str, bool]] = []
     same = []
     for thing in dict.fromkeys([*before, *after]):
         old, new = before.get(thing, NOTHING), after.get(thing, NOTHING)
         if thing in marked or not _equal(old, new):
             shown.append((" ".join(thing), old, new, thing in marked))
-        elif thing != ("balance", "seller"):
+        elif thing != SELLER:
             same.append(" ".join(thing))
     return [*_table(paper, shown), *(paper.ink(line, "dim") for line in _unchanged(paper, same, bool(shown)))]
 

@@ -42,7 +42,7 @@ def shorten(sql: str, room: int) -> str:
 
     psycopg's ``%(name)s`` is written ``:name``.
     """
-    text = _PARAMETER.sub(r":\1", " ".join(sql.split())).rstrip(";")
+    text = _PARAMETER.sub(r":\1", " ".join(sql.split())).rstrip("; ")
     for leave_out in (_targets, _values, _arguments, _condition, _frame, _with, _returning, _columns, _from):
         if cell_len(text) <= room:
             return text
