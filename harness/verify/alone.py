@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
+from types import FrameType
 from typing import Any
 
 from harness.db.any_server import AnyServer
 from harness.db.pinning import choose_core
 from harness.db.plan import Plan
-from harness.engine.campaign import fingerprint
-from harness.engine.execution import Chooser, Hang
+from harness.engine.execution import Chooser
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.mixture import Mixture
 from harness.explore.pct import PCT
 from harness.explore.random_walk import RandomWalk
-from harness.explore.replay import Exact
-from harness.explore.strategy import Diverged, Strategy
+from harness.explore.strategy import Strategy
 from harness.explore.urw import URW
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import Scenario
@@ -25,6 +26,7 @@ from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
 from harness.verify.prepared import prepare, require_superuser
+from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
 from harness.words.errors import UsageError
@@ -90,16 +92,28 @@ def explore(
     with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
         chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
         enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)
-        interrupted = False
-        try:
-            while not enquiry.finished:
+        with _noting_interrupt() as interrupted:
+            while not enquiry.finished and not interrupted.is_set():
                 enquiry.advance_for(0.25)
                 tally = enquiry.campaign.tally
                 tick(scenario.name, tally.schedules, len(tally.findings))
-        except KeyboardInterrupt:
-            # The interrupted run is not counted, and its sessions are gone: report what is whole.
-            interrupted = True
-        return enquiry.report(), len(plan.points), interrupted
+        return enquiry.report(), len(plan.points), interrupted.is_set()
+
+
+@contextmanager
+def _noting_interrupt() -> Iterator[Event]:
+    """The first Ctrl-C is noted, for it could strike in a callback of libpq, which nothing is raised out of."""
+    noted = Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +136,12 @@ def replay(
     """Run a recording again. ``watch`` may wrap the chooser, to stop before each step."""
     with staged(server, subject, recording.isolation) as (_, plan, theatre):
         trial = theatre.trial(scenario)
-        strategy = Exact(recording.decisions)
-        strategy.begin()
-        try:
-            run, history = trial.run(watch(strategy))
-        except (Diverged, Hang) as error:
-            return Replayed(False, False, str(error), {})
-        difference = ""
-        try:
-            strategy.end(run.decisions)
-        except Diverged as error:
-            difference = str(error)
-        if not difference and tuple(run.events) != recording.events:
-            difference = "the waits, wake-ups or errors were others"
-        if not difference and fingerprint(history) != recording.outcome:
-            difference = "the answers or the final state were others"
+        again = run_again(trial, recording.decisions, recording.events, recording.outcome, watch)
+        if again.made is None:
+            return Replayed(False, False, again.difference, {})
+        run, history = again.made
         violated = any(violation.property == recording.property for violation in check(history, scenario.properties))
-        return Replayed(not difference, violated, difference, tell(scenario, plan, run, history))
+        return Replayed(not again.difference, violated, again.difference, tell(scenario, plan, run, history))
 
 
 def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> None:

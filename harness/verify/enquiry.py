@@ -13,7 +13,6 @@ from harness.engine.execution import Hang
 from harness.engine.shrink import Shrinker
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.mixture import Mixture
-from harness.explore.replay import Exact
 from harness.explore.strategy import Diverged, Strategy
 from harness.marketplace.properties import check, not_applicable
 from harness.marketplace.scenario import Scenario, labels, missing
@@ -21,6 +20,7 @@ from harness.stats.good_turing import unseen
 from harness.stats.miss_bound import miss_bound
 from harness.verify.certificate import certify
 from harness.verify.orders import Counterexample, Order, ScenarioReport
+from harness.verify.repeat import Repeating, run_again
 from harness.verify.story import tell
 from harness.verify.trial import Trial
 from harness.words.recording import Recording
@@ -39,7 +39,9 @@ class Enquiry:
         self._trial = trial
         self._judge = partial(check, ids=scenario.properties)
         self.strategy = strategy
-        self.campaign = Campaign(trial, strategy, self._judge, labels)
+        self.campaign = Campaign(Repeating(trial, order.replays), strategy, self._judge, labels)
+        self._isolation = scenario.isolation or order.isolation
+        self._opaque = opaque_places(plan, self._isolation)
         self._seconds = 0.0
         self._began = time.monotonic()
         self._found_after_s: dict[str, float] = {}
@@ -82,14 +84,14 @@ class Enquiry:
         sampled = tally.drawn["urw"]
         return ScenarioReport(
             name=scenario.name,
-            isolation=scenario.isolation or self._order.isolation,
+            isolation=self._isolation,
             strategy=self.strategy.name,
             explored=certify(
                 complete=self._complete,
                 completed_bound=self._completed_bound,
                 miss=miss_bound(sampled) if sampled and not tally.findings else None,
                 sampled=bool(sum(tally.drawn.values()) - tally.drawn["exhaustive"]),
-                opaque=bool(self._plan.opaque),
+                opaque=bool(self._opaque),
                 broken_off=bool(hang or diverged),
             ),
             schedules=tally.schedules,
@@ -98,7 +100,7 @@ class Enquiry:
             steps_median=median(tally.steps.elements()) if tally.steps else 0,
             distinct_outcomes=len(tally.outcomes),
             unseen_outcomes=unseen(tally.outcomes.values()).new_next,
-            opaque=tuple(f"{place.where}: {place.reason}" for place in self._plan.opaque),
+            opaque=self._opaque,
             seconds=self._seconds,
             digest=self.campaign.digest,
             labels=dict(sorted(tally.labels.items())),
@@ -136,9 +138,26 @@ class Enquiry:
             found_after_s=self._found_after_s[property_id],
             shrink_tries=tries,
             replays=self._order.replays,
-            reproduced=sum(replays(self._trial, recording) for _ in range(self._order.replays)),
+            reproduced=sum(self._replays(recording) for _ in range(self._order.replays)),
             story=tell(self.scenario, self._plan, finding.run, finding.history),
         )
+
+    def _replays(self, recording: Recording) -> bool:
+        """Whether everything that the recording holds comes again."""
+        return not run_again(self._trial, recording.decisions, recording.events, recording.outcome).difference
+
+
+def opaque_places(plan: Plan, isolation: str) -> tuple[str, ...]:
+    """Where steps cannot be told apart, or not at this isolation level, and why."""
+    places = [f"{place.where}: {place.reason}" for place in plan.opaque]
+    if isolation != "read committed":
+        # Above it a transaction has one snapshot, and a point, being a command, takes it before it waits.
+        places += [
+            f"{point.function} line {point.line}: what follows {point.kind} has its snapshot before it comes to a point"
+            for point in plan.points
+            if point.kind in ("commit", "rollback")
+        ]
+    return tuple(places)
 
 
 def seed_of(seed: int, scenario: str) -> int:
@@ -161,15 +180,3 @@ def record(order: Order, scenario: Scenario, finding: Finding, proved: bool) -> 
         events=tuple(finding.run.events),
         outcome=fingerprint(finding.history),
     )
-
-
-def replays(trial: Trial, recording: Recording) -> bool:
-    """Run a recording again; True when everything that it holds came again."""
-    strategy = Exact(recording.decisions)
-    strategy.begin()
-    try:
-        run, history = trial.run(strategy)
-        strategy.end(run.decisions)
-    except (Diverged, Hang):
-        return False
-    return tuple(run.events) == recording.events and fingerprint(history) == recording.outcome

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import psycopg
 
@@ -23,6 +28,8 @@ from harness.words.errors import CouldNotRun, HarnessError
 
 _SHUTDOWN_S = 60.0
 """How long workers may take for their reports (shrinking and replays) after they were told to stop, seconds."""
+_UNWIND_S = 5.0
+"""How long a worker that is ended may take to wake the backends that it has frozen, seconds."""
 
 
 def run_workers(
@@ -35,15 +42,16 @@ def run_workers(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     pipes: dict[Connection, BaseProcess] = {}
-    for order in orders:
-        receiver, sender = context.Pipe(duplex=False)
-        process: BaseProcess = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
-        process.start()
-        sender.close()
-        pipes[receiver] = process
     reports: list[ScenarioReport] = []
     interrupted = False
     try:
+        with _interrupts_held_back():
+            for order in orders:
+                receiver, sender = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
+                process.start()
+                sender.close()
+                pipes[receiver] = process
         while pipes:
             try:
                 for ready in wait(list(pipes)):
@@ -58,9 +66,22 @@ def run_workers(
                 on_interrupt()
     finally:
         for process in pipes.values():
+            process.terminate()
+        for process in pipes.values():
+            process.join(_UNWIND_S)
             process.kill()
             process.join()
     return reports, interrupted
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes that are started inside never see Ctrl-C: they inherit the mask. Ours comes afterwards."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _receive(
@@ -86,7 +107,8 @@ def _receive(
 
 def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
     """The body of a worker process: Ctrl-C is the parent's affair, and a parent that is gone ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _unwind)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def progress(*content: Any) -> None:
         pipe.send(("progress", content))
@@ -103,3 +125,16 @@ def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
                 remedy="see the server's log",
             )
             pipe.send(("error", lost))
+
+
+def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_UNWIND_S)
+    os.kill(os.getpid(), signal.SIGKILL)
