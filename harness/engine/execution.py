@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.words.history import Event, EventKind
 from harness.words.schedule import Decision
@@ -69,6 +69,9 @@ class Hang(Exception):
         self.why = why
         self.picture = picture
         self.run = run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.why, self.picture, self.run)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ shuttle: one small file each, with its paper.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.words.errors import HarnessError
 from harness.words.schedule import Decision
@@ -72,6 +72,9 @@ class Diverged(HarnessError):
             expected=want,
             remedy="look for clocks, random values, other clients or changed SQL in what is tested",
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.position, self.wanted, self.enabled, self.recorded)
 
 
 def _listed(sessions: tuple[int, ...]) -> str:

@@ -63,7 +63,7 @@ class Recording:
             raise UsageError(
                 "no-schedule-file", f"cannot read {path}: {error.strerror}", remedy="name a file that verify wrote"
             ) from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(
                 "bad-schedule-file",
                 f"{path} is not valid JSON ({error})",
@@ -90,9 +90,11 @@ class Recording:
 
     @classmethod
     def _from(cls, document: Mapping[str, Any]) -> Recording:
-        decisions = []
+        decisions: list[Decision] = []
         current: int | None = None
         for chosen, enabled in document["steps"]:
+            if chosen not in enabled:
+                raise ValueError(f"step {len(decisions)} takes session {chosen}, which is not enabled")
             decisions.append(Decision(tuple(map(int, enabled)), current, int(chosen)))
             current = int(chosen)
         return cls(
