@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.marketplace.operations import Deliver, Sweep
+from harness.marketplace.operations import CompleteCredit, Deliver, Sweep
 from harness.marketplace.properties.facts import EXPIRED, Facts
 from harness.marketplace.properties.property import Judgement, Property
 from harness.words.history import Call, Status
@@ -25,12 +25,17 @@ def judge(facts: Facts) -> Judgement:
             guilty = (("purchase", name), ("before", before), ("after", after))
             yield f"purchase {name} was {before} from the start and ended {after}", guilty
     for name in facts.completed:
+        paid = payments(facts, name)
         for call, word in endings(facts, name):
-            if facts.started.get(name, "pending") == "pending" and all(
-                call.precedes(payment) for payment in facts.payments().get(name, ())
-            ):
+            if facts.started.get(name, "pending") == "pending" and paid and all(map(call.precedes, paid)):
                 guilty = (("purchase", name), ("before", word), ("after", "completed"))
                 yield f"purchase {name} was {word} before it was paid, and yet it ended completed", guilty
+
+
+def payments(facts: Facts, name: str) -> list[Call]:
+    """The operations that can have completed a purchase."""
+    credit = [call for call in facts.attempts(CompleteCredit) if call.operation.purchase == name]
+    return [*facts.payments().get(name, ()), *credit]
 
 
 def endings(facts: Facts, name: str) -> list[tuple[Call, str]]:
@@ -38,8 +43,8 @@ def endings(facts: Facts, name: str) -> list[tuple[Call, str]]:
     ended = [(call, "refunded") for call in facts.refunds().get(name, ()) if call.result.status is Status.OK]
     for call in facts.attempts(Deliver, Sweep):
         operation = call.operation
-        if call.result.status is not Status.OK:
-            continue
+        if call.result.status is not Status.OK or call.result.get("already_completed"):
+            continue  # it changed nothing
         if isinstance(operation, Sweep):
             row = facts.start.purchases.get(name)
             # Where nothing is reserved, nothing expires.

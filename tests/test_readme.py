@@ -1,0 +1,26 @@
+"""The README's sample output is what the command prints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+_BLOCK = re.compile(r"<!-- output: (.+?) -->\n```\n(.*?)```\n<!-- end of output -->", re.DOTALL)
+
+
+def scrubbed(text: str) -> str:
+    """Without what differs from run to run: seconds, and versions of the server."""
+    text = re.sub(r"\d+(\.\d+)? s\b", "T s", text)
+    return re.sub(r"PostgreSQL \d+(\.\d+)+", "PostgreSQL N", text)
+
+
+def test_the_sample_output_is_what_the_command_prints(tmp_path: Path) -> None:
+    ((arguments, expected),) = _BLOCK.findall(README.read_text(encoding="utf-8"))
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert scrubbed(done.stdout) == scrubbed(expected)
