@@ -97,6 +97,13 @@ def explore(
 ) -> int:
     subject = _subject(subject_name)
     (scenario,) = _scenarios([scenario_name], scenario_files)
+    if lacking := subject.lacks(scenario.start, scenario.operations):
+        raise UsageError(
+            "not-applicable",
+            f"{subject.name} has no {', no '.join(lacking)}",
+            expected=f"what {scenario.name} needs",
+            remedy="choose another scenario, or add it to subject.toml",
+        )
     _require_writable(schedule_files / "any")
     began = time.monotonic()
     with provision(database) as server:
@@ -244,7 +251,9 @@ def _scenarios(names: Sequence[str] | None, directory: Path | None) -> list[Scen
 def _require_writable(file: Path) -> None:
     """Found out before the work, not after it."""
     directory = next(parent for parent in file.absolute().parents if parent.exists())
-    if file.is_dir() or not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+    if file.is_dir():
+        raise UsageError("not-a-file", f"{file.absolute()} is a directory", expected="the name of a file to write")
+    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
         raise CouldNotRun("read-only", f"cannot write {file}", remedy="name a file in a directory that can be written")
 
 

@@ -16,7 +16,12 @@ from harness.words.errors import UsageError
 
 def whole(_type: Any, tokens: Sequence[Token]) -> int:
     """An integer as it is written: 1.5 is none, and is not rounded."""
-    return int(tokens[0].value)
+    (token,) = tokens
+    try:
+        return int(token.value)
+    except ValueError:
+        where = "" if token.source == "cli" else f" ({token.source})"
+        raise ValueError(f"{token.value!r} is no whole number{where}") from None
 
 
 Whole = Annotated[int, Parameter(converter=whole)]

@@ -80,15 +80,9 @@ def explore(
 ) -> tuple[ScenarioReport, int, bool]:
     """Run one scenario under one strategy, at most ``most`` schedules.
 
-    Its report, the number of scheduling points in the subject, and whether Ctrl-C ended it early.
+    Its report, the number of scheduling points in the subject, and whether Ctrl-C ended it early. Raises ``UsageError``
+    for a scenario that the subject cannot play.
     """
-    if lacking := subject.lacks(scenario.start, scenario.operations):
-        raise UsageError(
-            "not-applicable",
-            f"{subject.name} has no {', no '.join(lacking)}",
-            expected=f"what {scenario.name} needs",
-            remedy="choose another scenario, or add it to subject.toml",
-        )
     with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
         chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
         enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)

@@ -1,0 +1,1 @@
+"""Tests of the verification, from the certificate to the command."""

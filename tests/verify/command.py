@@ -1,0 +1,152 @@
+"""The command as its users run it: a process of its own, what it prints, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LONG_S = 120.0
+"""More than anything here takes on a busy machine, seconds."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr, where there must be one and nothing on stdout."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        assert line.startswith("harness: ")
+        return line.removeprefix("harness: ")
+
+
+def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Ours without any setting of the harness, at home in ``directory``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARNESS_", "XDG_", "PG"))}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+        "HOME": str(directory),
+        **(extra or {}),
+    }
+
+
+def harness(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ended:
+    """Run ``harness ARGUMENTS`` in ``cwd`` to its end."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(cwd, env),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=LONG_S,
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that runs in a process group of its own."""
+
+    process: subprocess.Popen[str]
+
+    def interrupt(self) -> None:
+        """What Ctrl-C in a terminal does: SIGINT to the whole group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self) -> Ended:
+        """Wait for it to end."""
+        out, err = self.process.communicate(timeout=LONG_S)
+        return Ended(self.process.returncode, out, err)
+
+    def family(self) -> frozenset[Kin]:
+        """Every process below it now; those of PostgreSQL are among them."""
+        parents = dict(_processes())
+        found = {self.process.pid}
+        while more := {kin.pid for kin, parent in parents.items() if parent in found} - found:
+            found |= more
+        return frozenset(kin for kin in parents if kin.pid in found and kin.pid != self.process.pid)
+
+
+@dataclass(frozen=True)
+class Kin:
+    """A process, which a later one with its pid is not mistaken for."""
+
+    pid: int
+    born: int
+
+
+@contextmanager
+def running(*arguments: str | Path, cwd: Path) -> Iterator[Running]:
+    """``harness ARGUMENTS`` in the background; it does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(cwd),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield Running(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def alive(family: frozenset[Kin]) -> frozenset[Kin]:
+    """Those that still run. A zombie is dead: it waits for a parent that may be anybody."""
+    return family & {kin for kin, _ in _processes()}
+
+
+def gone(family: frozenset[Kin], seconds: float = 30.0) -> bool:
+    """Whether all of them end in that time."""
+    deadline = time.monotonic() + seconds
+    while alive(family):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def server_directories(family: frozenset[Kin]) -> set[Path]:
+    """Where the PostgreSQL servers among them have their files."""
+    found = set()
+    for kin in family:
+        try:
+            line = Path(f"/proc/{kin.pid}/cmdline").read_bytes().decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found |= {Path(match[0]) for match in re.finditer(r"/[^\0]*?/harness-pg-[0-9a-f]+", line)}
+    return found
+
+
+def _processes() -> Iterator[tuple[Kin, int]]:
+    """Each living process with the pid of its parent (Linux)."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, parent, *rest = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if state != "Z":
+                yield Kin(int(entry.name), int(rest[17])), int(parent)
