@@ -48,21 +48,15 @@ def replay_line(document: Mapping[str, Any], counterexample: Mapping[str, Any]) 
     return f"harness replay {counterexample['file']}" + (f" --subject {folder}" if folder else "")
 
 
-def provenance(counterexample: Mapping[str, Any]) -> str:
-    """Where the run comes from, how small it is, and how faithfully it is made again."""
+def provenance(counterexample: Mapping[str, Any]) -> tuple[str, str]:
+    """Where the run comes from and how small it is; how soon it was found, and how faithfully it is made again."""
     breaks = count(counterexample["preemptions"], "preemption")
-    least = "the fewest that do it" if counterexample["proved_minimum"] else "fewer not ruled out"
+    if counterexample["preemptions"]:
+        breaks += " (the fewest that do it)" if counterexample["proved_minimum"] else " (fewer not ruled out)"
+    run = (counterexample["scenario"], counterexample["isolation"], count(counterexample["steps"], "step"), breaks)
     after = count(counterexample["found_after_schedules"], "schedule")
-    return ", ".join(
-        [
-            counterexample["scenario"],
-            counterexample["isolation"],
-            count(counterexample["steps"], "step"),
-            f"{breaks} ({least})" if counterexample["preemptions"] else breaks,
-            f"found after {after} in {seconds(counterexample['found_after_seconds'])}",
-            f"replayed {counterexample['reproduced']} of {counterexample['replays']} times",
-        ]
-    )
+    found = f"found after {after} in {seconds(counterexample['found_after_seconds'])}"
+    return ", ".join(run), f"{found}, replayed {counterexample['reproduced']} of {counterexample['replays']} times"
 
 
 def shown(paper: Page, document: Mapping[str, Any], showing: Showing) -> list[str]:
@@ -75,7 +69,7 @@ def shown(paper: Page, document: Mapping[str, Any], showing: Showing) -> list[st
     else:
         for each in showing.properties:
             lines += [paper.ink(line, "red") for line in paper.wrap(f"{each['id']}: {reason(each)}", hang=4)]
-    lines += [paper.ink(line, "dim") for line in paper.wrap(provenance(found))]
+    lines += [paper.ink(line, "dim") for text in provenance(found) for line in paper.wrap(text)]
     if found["reproduced"] < found["replays"]:
         lines += paper.wrap("Not every replay went the same way: what follows depends on more than the schedule.")
     picture = lanes(

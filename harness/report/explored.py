@@ -58,7 +58,7 @@ def _in_full(paper: Page, told: list[Mapping[str, Any]]) -> list[str]:
         Column("distinct", right=True, worth=7),
         Column("steps", right=True, worth=4),
         Column("ends", right=True, worth=5),
-        Column("time", right=True, worth=3),
+        Column("time", right=True, worth=3, least=6),
     ]
     lines = [
         Line(

@@ -59,7 +59,8 @@ def junit(document: Mapping[str, Any]) -> str:
         element.set("errors", str(len(suite.findall("testcase/error"))))
         element.set("skipped", str(len(suite.findall("testcase/skipped"))))
     indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    text = tostring(root, encoding="unicode").replace("\xa0", " ")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str) -> None:
@@ -108,7 +109,7 @@ def _explanations(document: Mapping[str, Any]) -> dict[str, str]:
         found = showing.counterexample
         picture = lanes(found["story"], width=_WIDTH, guilty=showing.guilty, ascii_only=False)
         for each in showing.properties:
-            parts = (reason(each), provenance(found), "", picture, "", replay_line(document, each["counterexample"]))
+            parts = (reason(each), *provenance(found), "", picture, "", replay_line(document, each["counterexample"]))
             texts[each["id"]] = "\n".join(parts)
     return texts
 

@@ -18,6 +18,9 @@ from harness.report.statement import shorten
 LANE_MIN = 27
 """A narrower lane shows nothing of a statement: then lanes are marks, and what happens is said beside them."""
 
+NAME_MAX = 16
+"""Columns for a session's name beside the marks."""
+
 _STEP = 4
 """Columns for the number of a step."""
 
@@ -71,7 +74,7 @@ def _columns(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str
 
 def _marks(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str]:
     """A mark in the lane of the session that acts, and beside it who does what."""
-    who = max(map(cell_len, names))
+    who = min(max(map(cell_len, names)), NAME_MAX)
     room = paper.width - _STEP - 2 - 2 * len(names) - 1 - who - 2
     lines = []
     shown = None

@@ -77,11 +77,10 @@ def percent(share: float) -> str:
 
 
 def seconds(number: float) -> str:
-    """``< 0.01 s``, ``0.04 s``, ``42 s``, ``12 min``. The space does not break."""
+    """``0.04 s``, ``42 s``, ``12 min``; never less than ``0.01 s``. The space does not break."""
     if number >= 600:
         return f"{number / 60:.0f}\xa0min"
-    if number < 0.01:
-        return "< 0.01\xa0s"
+    number = max(number, 0.01)
     return f"{number:.{0 if number >= 10 else 1 if number >= 1 else 2}f}\xa0s"
 
 

@@ -14,11 +14,15 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``worth`` says which columns stay on a narrow page: those of the lowest worth are left out first."""
+    """``worth`` says which columns stay on a narrow page: those of the lowest worth are left out first.
+
+    ``least`` is the width that it has at least.
+    """
 
     title: str
     right: bool = False
     worth: int = 9
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,10 @@ class Line:
 def table(paper: Page, columns: Sequence[Column], lines: Sequence[Line], indent: int = 2) -> list[str]:
     """The table with its head, each text line indented. Cells are never cut, columns left out where all do not fit."""
     widths = [
-        max(cell_len(paper.plain(text)) for text in (column.title, *(line.cells[index] for line in lines)))
+        max(
+            column.least,
+            *(cell_len(paper.plain(text)) for text in (column.title, *(line.cells[index] for line in lines))),
+        )
         for index, column in enumerate(columns)
     ]
     kept = list(range(len(columns)))

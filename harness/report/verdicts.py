@@ -21,6 +21,7 @@ def words(verdict: str) -> str:
 
 
 def with_verdict(document: Mapping[str, Any], verdict: str) -> list[Mapping[str, Any]]:
+    """The properties that have this verdict, in the order of the document."""
     return [each for each in document["properties"] if each["verdict"] == verdict]
 
 
@@ -50,6 +51,7 @@ def headline(document: Mapping[str, Any]) -> str:
 
 
 def headline_style(document: Mapping[str, Any]) -> str:
+    """Red, green, or yellow for what is neither: a style of ``Page.ink``."""
     return {"violated": "bold red", "holds": "bold green"}.get(document["verdict"], "bold yellow")
 
 
