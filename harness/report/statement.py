@@ -9,6 +9,9 @@ import re
 
 from rich.cells import cell_len
 
+READ_MAX = 2000
+"""Characters that are looked at: nobody has room for more, and some patterns take time quadratic in them."""
+
 HEAD_MIN = 22
 """Columns in which the table of a locking SELECT can still be told."""
 
@@ -42,7 +45,10 @@ def shorten(sql: str, room: int) -> str:
 
     psycopg's ``%(name)s`` is written ``:name``.
     """
-    text = _PARAMETER.sub(r":\1", " ".join(sql.split())).rstrip("; ")
+    text = " ".join(sql.split())
+    if len(text) > READ_MAX:
+        text = text[:READ_MAX] + "…"
+    text = _PARAMETER.sub(r":\1", text).rstrip("; ")
     for leave_out in (_targets, _values, _arguments, _condition, _frame, _with, _returning, _columns, _from):
         if cell_len(text) <= room:
             return text

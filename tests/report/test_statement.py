@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.statement import shorten, writes
+from harness.report.statement import READ_MAX, shorten, writes
 
 SELECT = "SELECT balance INTO v_balance FROM credits WHERE workspace_id = p_workspace_id FOR UPDATE;"
 UPDATE = "UPDATE leads SET sold_count = sold_count + 1, sold_at = f(now(), g(1)) WHERE id = v_lead_id"
@@ -48,6 +48,13 @@ def test_shorten(sql: str, room: int, said: str) -> None:
 
 def test_nothing_is_left_out_where_there_is_room() -> None:
     assert shorten(f"  {UPDATE};", 200) == UPDATE
+
+
+def test_of_a_very_long_statement_the_beginning_is_told() -> None:
+    text = shorten(f"SELECT {', '.join(f'column_{number}' for number in range(9999))} FROM leads", 50_000)
+    assert text.startswith("SELECT column_0, column_1, ")
+    assert text.endswith("…")
+    assert len(text) == READ_MAX + 1
 
 
 def test_a_lock_is_kept_where_the_table_can_be_named_as_well() -> None:
