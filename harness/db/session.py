@@ -144,6 +144,7 @@ class ClientSession:
         # A gate that is already some way ahead will do: fewer steps than were given are always right.
         if self.stop != stop and not (steps > _ENOUGH and self.turn + _ENOUGH <= self.stop < stop):
             self.stage.move_gate(self, stop)
+        self.stage.confirm()
         self._generator = self._round_trip
         self._feed(None)
 

@@ -128,6 +128,7 @@ class PostgresStage:
         self._pin = pin
         self._controller = waiting.wait_conn(generators.connect(dsn), timeout=30.0)
         self._pending = False
+        self._unconfirmed = False
         for name, text in _STATEMENTS.items():
             result = self._controller.prepare(name, text)
             if result.status != pq.ExecStatus.COMMAND_OK:
@@ -225,6 +226,7 @@ class PostgresStage:
 
     def pump(self, timeout_s: float) -> bool:
         """Wait for the server, at most ``timeout_s`` seconds, and feed what arrived to its sessions."""
+        self.confirm()
         reads = []
         writes = []
         for session in self._by_fd.values():
@@ -276,7 +278,13 @@ class PostgresStage:
         self._pending = True
 
     def move_gate(self, session: ClientSession, stop: int) -> None:
-        """The same for a session that is not at its gate; done when this returns."""
+        """The same for a session that is about to run.
+
+        A stop further away needs no waiting: until the controller has taken it, the old one holds. A nearer one does.
+        """
+        if stop > session.stop:
+            self.open_gate(session, stop)
+            return
         self._ask(b"open_gate", (session.gate(stop), session.gate(session.stop)))
         session.stop = stop
 
@@ -285,7 +293,14 @@ class PostgresStage:
         actor = self.actors[session]
         assert isinstance(actor, ClientSession)
         if actor.stop != actor.next_stop:
-            self.move_gate(actor, actor.next_stop)
+            # It cannot go on before we do something else, and then the answer is taken first.
+            self.open_gate(actor, actor.next_stop)
+            self._unconfirmed = True
+
+    def confirm(self) -> None:
+        """What the controller was told about a blocked session has been done when this returns."""
+        if self._unconfirmed:
+            self._drain()
 
     def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
         """Who blocks whom, from ``pg_blocking_pids``; waiting for one's own gate is not being blocked."""
@@ -370,7 +385,7 @@ class PostgresStage:
         """Take the answer of the gate that was opened last: it is there, or about to be."""
         if not self._pending:
             return
-        self._pending = False
+        self._pending = self._unconfirmed = False
         controller = self._controller
         failed = None
         while (result := controller.get_result()) is not None:
