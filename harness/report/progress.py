@@ -55,16 +55,15 @@ class Progress:
         console = Console(file=self._stream)
         if console.is_terminal and not console.is_dumb_terminal:
             bar = Bar(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[told]}"),
+                BarColumn(bar_width=16),
+                TextColumn("{task.description}", markup=False),
                 console=console,
                 auto_refresh=False,
                 transient=True,
             )
             self._bar = self._exits.enter_context(bar)
             total = self._seconds or self._schedules
-            bar.add_task(count(self._scenarios, "scenario"), total=total, told="starting")
+            bar.add_task(f"{count(self._scenarios, 'scenario')}, {self._limit()}", total=total)
             bar.refresh()
         else:
             self._say(f"{count(self._scenarios, 'scenario')}, {self._limit()}")
@@ -87,7 +86,7 @@ class Progress:
         if self._bar:
             self._tell(0)
         else:
-            self._say("interrupted: no more schedules, judging what was run (again to give up)")
+            self._say("interrupted: no more schedules, judging what was run (Ctrl-C again to give up)")
 
     def _tell(self, every_s: float) -> None:
         now = self._clock()
@@ -97,7 +96,7 @@ class Progress:
         passed = now - self._began
         if self._bar:
             done = passed if self._seconds else sum(schedules for schedules, _ in self._seen.values())
-            self._bar.update(self._bar.task_ids[0], completed=done, told=self._state())
+            self._bar.update(self._bar.task_ids[0], completed=done, description=self._state())
             self._bar.refresh()
         else:
             self._say(f"{in_words(passed)}: {self._state()}")
@@ -105,13 +104,13 @@ class Progress:
     def _state(self) -> str:
         schedules = sum(each for each, _ in self._seen.values())
         broken = sum(bool(each) for _, each in self._seen.values())
-        parts = [count(schedules, "schedule"), f"{len(self._seen)} of {count(self._scenarios, 'scenario')} begun"]
+        parts = [count(schedules, "schedule"), f"{len(self._seen)} of {count(self._scenarios, 'scenario')}"]
         if broken:
-            parts.append(f"{count(broken, 'scenario')} broken")
+            parts.append(f"{broken} broken")
         if self._interrupted:
-            parts.append("interrupted, judging")
+            parts.append("interrupted, shrinking")
         elif self._seconds and self._clock() - self._began > self._seconds:
-            parts.append("making the counterexamples small")
+            parts.append("shrinking")
         return ", ".join(parts)
 
     def _limit(self) -> str:
