@@ -31,6 +31,9 @@ def scenarios(paper: Page, document: Mapping[str, Any]) -> list[str]:
         for extent, group in _by_extent(each for each in quiet if each["certificate"] == name).items():
             head = f"{name} {extent}".strip()
             figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}"
+            if name == "SAMPLED":
+                group.sort(key=lambda each: each["miss_bound"] or 0.0, reverse=True)
+                figures += " (what each may miss at most)"
             style = "" if name == "EXHAUSTED" else "yellow"
             lines += [paper.ink(line, style) for line in paper.wrap(f"{head}: {figures}", 2, 4)]
             names = (each["name"] + _miss(each) for each in group)
@@ -144,4 +147,4 @@ def _distinct(group: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _miss(scenario: Mapping[str, Any]) -> str:
-    return "" if scenario["miss_bound"] is None else f" (misses ≤ {percent(scenario['miss_bound'])})"
+    return "" if scenario["miss_bound"] is None else f"\xa0({percent(scenario['miss_bound'])})"
