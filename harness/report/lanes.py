@@ -91,12 +91,10 @@ def _marks(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str]:
 def _deal(total: int, wanted: Sequence[int]) -> list[int]:
     """Share ``total`` columns out: nobody gets more than wanted, and what the modest leave goes to the others."""
     widths = [0] * len(wanted)
-    left = total
-    waiting = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    while waiting:
-        index = waiting.pop(0)
-        widths[index] = min(wanted[index], left // (len(waiting) + 1))
-        left -= widths[index]
+    modest_first = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for dealt, index in enumerate(modest_first):
+        widths[index] = min(wanted[index], total // (len(wanted) - dealt))
+        total -= widths[index]
     return widths
 
 
