@@ -109,7 +109,7 @@ class Bank:
         self._stages: dict[tuple[object, ...], PostgresStage] = {}
 
     def __enter__(self) -> Self:
-        self._cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+        self.cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
         self._core = choose_core(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
         self._pin(0)
         self.admin = psycopg.connect(self.dsn, autocommit=True)
@@ -124,8 +124,8 @@ class Bank:
         for stage in self._stages.values():
             stage.close()
         self.admin.close()
-        if self._cores:
-            os.sched_setaffinity(0, self._cores)
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
 
     def _pin(self, pid: int) -> None:
         pin([pid], self._core)
