@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,12 @@ def scrubbed(text: str) -> str:
 def test_the_sample_output_is_what_the_command_prints(tmp_path: Path) -> None:
     ((arguments, expected),) = _BLOCK.findall(README.read_text(encoding="utf-8"))
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "harness", *arguments.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"},
     )
     assert done.returncode == 1, done.stderr
     assert scrubbed(done.stdout) == scrubbed(expected)

@@ -13,7 +13,7 @@ from harness.db.plpgsql import Body, Statement, UnreadableError, expressions
 from harness.db.plpgsql_walk import tokens
 from harness.db.uses import STATEMENT, Uses, constant, count_statements, uses
 
-SQL_LENGTH_MAX = 100
+SQL_LENGTH_MAX = 400
 
 
 def dynamic_command(statement: Statement) -> str | None:

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from harness.engine.waits import cycle_through
 from harness.words.history import Event, EventKind
 from harness.words.schedule import Decision
 from harness.words.stage import CANCEL_POINT, FOREIGN, SessionState, Stage
@@ -258,7 +259,7 @@ class Execution:
             run.events.append(Event(run.steps - 1, session, EventKind.WAIT, "", peers))
         self._blocked[session] = time.monotonic()
         self._peers[session] = peers
-        if cycle := self._cycle_through(session):
+        if cycle := cycle_through(session, self._peers):
             self._break_deadlock(run, session, cycle)
         if actor.state is BLOCKED and stage.can_freeze:
             self._freeze(session)
@@ -325,22 +326,6 @@ class Execution:
             events[first:] = sorted(events[first:], key=lambda event: (event.step, event.session != chosen))
 
     # -- deadlocks --------------------------------------------------------------------------------------------
-
-    def _cycle_through(self, closer: int) -> list[int]:
-        """The sessions of a cycle of waits through ``closer``, closer first; empty when there is none."""
-        path: list[int] = []
-
-        def search(session: int) -> bool:
-            path.append(session)
-            for peer in self._peers.get(session, ()):
-                if peer == closer:
-                    return True
-                if peer in self._blocked and peer not in path and search(peer):
-                    return True
-            path.pop()
-            return False
-
-        return path if search(closer) else []
 
     def _break_deadlock(self, run: Run, closer: int, cycle: Sequence[int]) -> None:
         """Let PostgreSQL end the cycle, ``closer`` being its victim; or a change in the order of a queue ends it."""

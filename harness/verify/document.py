@@ -67,11 +67,16 @@ def smallest(property_id: str, reports: Sequence[ScenarioReport]) -> Counterexam
 
 
 def write_schedule(counterexample: Counterexample, directory: Path) -> Path:
-    """Save the schedule file of a counterexample; its name says what it shows."""
+    """Save the schedule file of a counterexample; its name says what it shows. Raises ``CouldNotRun``."""
     recording = counterexample.recording
     name = f"{recording.subject}-{recording.property}-{recording.scenario}"
     path = directory / (re.sub(r"[^\w.-]+", "-", name) + ".json")
-    write_text(path, recording.to_json())
+    try:
+        write_text(path, recording.to_json())
+    except CouldNotRun as error:
+        error.seen = f"{recording.property} is violated, but {error.seen}"
+        error.exit_code = ExitCode.VIOLATED
+        raise
     return path
 
 
@@ -107,7 +112,7 @@ def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str
         "scenario": recording.scenario,
         "isolation": recording.isolation,
         "why": recording.why,
-        "guilty": dict(counterexample.guilty),
+        "guilty": guilty_parts(counterexample.guilty),
         "preemptions": recording.preemptions,
         "proved_minimum": recording.proved_minimum,
         "steps": len(recording.decisions),
@@ -118,6 +123,14 @@ def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str
         "reproduced": counterexample.reproduced,
         "story": counterexample.story,
     }
+
+
+def guilty_parts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Name to value; several values of one name are joined by commas."""
+    parts: dict[str, list[str]] = {}
+    for name, value in pairs:
+        parts.setdefault(name, []).append(value)
+    return {name: ", ".join(dict.fromkeys(values)) for name, values in parts.items()}
 
 
 def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
