@@ -215,6 +215,7 @@ class Execution:
                 if passed < (passed := sum(len(actors[session].passed) for session in running)):
                     quiet_since = 0.0  # a stretch of slow steps
                     continue
+                self._count_passed(run)
                 raise Hang(
                     f"session {running[0]} has not come to its next scheduling point for {self._hang_after_s:g} s "
                     "and waits for no session of the run",
