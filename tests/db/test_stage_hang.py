@@ -21,9 +21,9 @@ TAKE, SLEEP = "SELECT take(1, 10)", "SELECT take_and_sleep(1)"
 SOON_S = 0.2
 
 
-@pytest.fixture
-def bank(database: str, server: AnyServer) -> Iterator[Bank]:
-    with Bank(database, local=server.local) as bank:
+@pytest.fixture(scope="module")
+def bank(module_database: str, server: AnyServer) -> Iterator[Bank]:
+    with Bank(module_database, local=server.local) as bank:
         bank.define("""
             CREATE FUNCTION take_and_sleep(p_account integer) RETURNS void LANGUAGE plpgsql AS $$
             BEGIN
