@@ -210,8 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``harness`` command; returns the exit code."""
     try:
         with _unwinding():
-            code = int(app(arguments, exit_on_error=False, print_error=False) or 0)
-            sys.stdout.flush()
+            return int(app(arguments, exit_on_error=False, print_error=False) or 0)
     except CycloptsError as error:
         return _fail(f"{' '.join(str(error).split()).rstrip('.')}; see harness --help", ExitCode.USAGE)
     except HarnessError as error:
@@ -222,7 +221,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone. Python must not try to write the rest of it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COULD_NOT_RUN
-    return code
 
 
 def _fail(message: str, code: int) -> int:

@@ -75,11 +75,17 @@ def verify(
     ):
         document = run_verification(server, options, progress.update, progress.interrupted)
     _say(render(document, width=_width(), colour=_colour()))
-    if json_file is not None:
-        write_document(document, json_file)
-    if junit_file is not None:
-        write_text(junit_file, junit(document))
-    return _exit_code(document)
+    code = _exit_code(document)
+    try:
+        if json_file is not None:
+            write_document(document, json_file)
+        if junit_file is not None:
+            write_text(junit_file, junit(document))
+    except CouldNotRun as error:
+        if code == ExitCode.VIOLATED:
+            error.exit_code = ExitCode.VIOLATED  # the graver news
+        raise
+    return code
 
 
 def explore(

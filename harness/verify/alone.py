@@ -21,7 +21,7 @@ from harness.explore.random_walk import RandomWalk
 from harness.explore.strategy import Strategy
 from harness.explore.urw import URW
 from harness.marketplace.properties import check
-from harness.marketplace.scenario import Scenario
+from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
@@ -139,7 +139,7 @@ def replay(
 
 
 def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> None:
-    """Raises ``UsageError`` when the recording was made of another version of the subject or the scenario."""
+    """Raises ``UsageError`` when the recording was made of another subject or scenario, or is none of a run of it."""
     for what, option, name, recorded, present in (
         ("subject", "--subject", subject.name, recording.subject_digest, subject.digest),
         ("scenario", "--scenario-files", scenario.name, recording.scenario_digest, scenario.digest),
@@ -151,3 +151,16 @@ def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> 
                 expected=f"the same {what}: a schedule says nothing about another one",
                 remedy=f"take the version that was verified, name its folder with {option}, or run verify again",
             )
+    sessions = set(range(len(scenario.sessions)))
+    possible = (
+        recording.isolation in ISOLATIONS
+        and recording.property in scenario.properties
+        and all(set(decision.enabled) <= sessions for decision in recording.decisions)
+    )
+    if not possible:
+        raise UsageError(
+            "bad-schedule-file",
+            f"the schedule is none of a run of {scenario.name}",
+            expected="a schedule file as verify wrote it",
+            remedy="run verify again",
+        )
