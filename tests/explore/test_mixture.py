@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from harness.explore.exhaustive import Exhaustive
-from harness.explore.mixture import Mixture
+from harness.explore.mixture import PAUSE_MAX, Mixture
 from harness.words.schedule import Decision, count_preemptions
 
 from .simulator import Program, every_run, run, trace
@@ -30,7 +30,7 @@ def test_bounds_0_and_1_come_first_then_the_samplers_alternate_with_the_enumerat
     head, tail = runs[: len(few)], runs[len(few) :]
     assert {part for part, _ in head} == {"exhaustive"}
     assert sorted(trace(decisions) for _, decisions in head) == sorted(map(trace, few))
-    assert [part for part, _ in tail] == ["urw", "exhaustive", "pct", "exhaustive", "random", "exhaustive"] * 2
+    assert [part for part, _ in tail if part != "exhaustive"][:4] == ["urw", "pct", "random", "urw"]
     assert all(count_preemptions(decisions) == 2 for part, decisions in tail if part == "exhaustive")
 
 
@@ -64,4 +64,22 @@ def test_a_smaller_budget_makes_a_prefix_of_the_runs_of_a_greater_one() -> None:
 def test_the_seed_decides_the_sampled_part_only() -> None:
     one, other = parts(Mixture(5), 300), parts(Mixture(6), 300)
     assert one != other
-    assert [run for run in one if run[0] == "exhaustive"] == [run for run in other if run[0] == "exhaustive"]
+    enumerated = [[decisions for part, decisions in runs if part == "exhaustive"] for runs in (one, other)]
+    assert all(mine == yours for mine, yours in zip(*enumerated, strict=False))
+
+
+def test_a_sampler_that_repeats_a_trace_waits_twice_as_long() -> None:
+    known: set[tuple[int, ...]] = set()
+    pause, since, repeats = 1, 0, 0
+    sampling = False
+    for part, decisions in parts(Mixture(1), 400):
+        if part == "exhaustive":
+            since += 1
+        else:
+            assert since == pause or not sampling
+            sampling = True
+            repeated = trace(decisions) in known
+            repeats += repeated
+            pause, since = (min(pause * 2, PAUSE_MAX) if repeated else 1), 0
+        known.add(trace(decisions))
+    assert repeats > 5
