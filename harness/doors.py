@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from harness.db.any_server import AnyServer
 from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
 from harness.db.provision import provision
 from harness.engine.execution import Chooser
@@ -27,6 +29,7 @@ from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same
 from harness.verify.document import subject_entry, verify_document, write_document, write_text
 from harness.verify.orders import Limits
+from harness.verify.prepared import require_superuser
 from harness.verify.run import Options, playable
 from harness.verify.run import verify as run_verification
 from harness.words.errors import CouldNotRun, ExitCode, UsageError
@@ -70,7 +73,7 @@ def verify(
     )
     able, _ = playable(subject, scenarios)
     with (
-        provision(database) as server,
+        _opened(database) as server,
         Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
     ):
         document = run_verification(server, options, progress.update, progress.interrupted)
@@ -112,7 +115,7 @@ def explore(
         )
     _require_writable(schedule_files / "any")
     began = time.monotonic()
-    with provision(database) as server:
+    with _opened(database) as server:
         with Progress(sys.stderr, [scenario.name], None, most) as progress:
             report, points, interrupted = explore_alone(
                 server,
@@ -148,7 +151,7 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
     subject = _subject(subject_name or recording.subject)
     (scenario,) = _scenarios([recording.scenario], scenario_files)
     require_same(recording, subject, scenario)
-    with provision(database) as server:
+    with _opened(database) as server:
         replayed = replay_alone(server, subject, scenario, recording, _step_by_step if step else lambda each: each)
     if replayed.story:
         _say(lanes(replayed.story, width=_width(), full=True))
@@ -199,6 +202,13 @@ def database_status() -> int:
 
 def psql(arguments: Sequence[str]) -> int:
     return subprocess.run(psql_detached(state_directory(Path.cwd()), arguments), check=False).returncode
+
+
+@contextmanager
+def _opened(choice: str) -> Iterator[AnyServer]:
+    with provision(choice) as server:
+        require_superuser(server)
+        yield server
 
 
 class _Stepping:

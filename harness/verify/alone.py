@@ -25,7 +25,7 @@ from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
-from harness.verify.prepared import prepare, require_superuser
+from harness.verify.prepared import prepare
 from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
@@ -47,7 +47,6 @@ def staged(
     server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
     """A database with the subject in it, and a theatre on it, on this process's first core."""
-    require_superuser(server)
     server.ensure_roles(subject.roles)
     with server.database() as dsn:
         plan = prepare(dsn, subject).plan
