@@ -11,8 +11,10 @@ from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
 from harness.verify.theatre import Theatre
 
-SLICE_S = 0.25
+SLICE_S_MAX = 0.25
 """How long a scenario runs before the next one of the share has its turn, seconds."""
+ROUNDS_MIN = 4
+"""How many turns every scenario should have, however small the budget."""
 
 Progress = Callable[[str, int, int], None]
 """Told now and then: a scenario, its schedules so far, how many of its properties are broken."""
@@ -35,12 +37,13 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
 
 def _take_turns(enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]) -> None:
     going = list(enquiries)
+    turn = min(SLICE_S_MAX, (deadline - time.monotonic()) / (ROUNDS_MIN * len(going)))
     while going and not stopped():
         for enquiry in list(going):
             now = time.monotonic()
             if now >= deadline or stopped():
                 return
-            enquiry.advance(min(now + SLICE_S, deadline))
+            enquiry.advance(min(now + turn, deadline))
             progress(enquiry.scenario.name, enquiry.campaign.tally.schedules, len(enquiry.campaign.tally.findings))
             if enquiry.finished:
                 going.remove(enquiry)
