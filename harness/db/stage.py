@@ -182,9 +182,13 @@ class PostgresStage:
 
     def _connect(self) -> ClientSession:
         connection = connect_controlled(self._dsn)
-        session = ClientSession(self, connection)
-        for statement in self._prepare_session:
-            execute_plainly(connection.pgconn, statement)
+        try:
+            session = ClientSession(self, connection)
+            for statement in self._prepare_session:
+                execute_plainly(connection.pgconn, statement)
+        except BaseException:
+            connection.pgconn.finish()
+            raise
         session.gate_base = int(self._ask(b"gate_base", (b"%d" % session.pid,)).get_value(0, 0) or b"")
         self._ask(b"close_gate", (session.gate(session.stop),))
         if self._pin is not None:
