@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Generator, Mapping
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import pq
@@ -15,9 +15,6 @@ from harness.db.controlled import ControlledConnection, RoundTrip, execute_plain
 from harness.db.entry import BEGIN, entry
 from harness.words.errors import CouldNotRun
 from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState
-
-if TYPE_CHECKING:
-    from harness.db.stage import PostgresStage
 
 _POINT_SQLSTATE = b"HP001"
 _FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
@@ -30,6 +27,20 @@ READY, RUNNING, BLOCKED, DONE = SessionState
 
 _ENOUGH = 12
 """Points ahead at which a gate need not be moved further away."""
+
+
+class Gatekeeper(Protocol):
+    """Who opens a session's gate and knows its fellows: the stage (``harness.db.stage``)."""
+
+    entries: Mapping[str, frozenset[int]]
+
+    def open_gate(self, session: ClientSession, stop: int) -> None: ...
+
+    def move_gate(self, session: ClientSession, stop: int) -> None: ...
+
+    def confirm(self) -> None: ...
+
+    def cycle_in(self, detail: str) -> tuple[int, ...]: ...
 
 
 class ClientSession:
@@ -67,7 +78,7 @@ class ClientSession:
         "wants_write",
     )
 
-    def __init__(self, stage: PostgresStage, connection: ControlledConnection) -> None:
+    def __init__(self, stage: Gatekeeper, connection: ControlledConnection) -> None:
         self.stage = stage
         self.connection = connection
         self.pgconn = connection.pgconn

@@ -158,5 +158,6 @@ def test_nothing_is_left_in_a_transaction_or_locked(bank: Bank) -> None:
     trial = bank.trial([["SELECT take(1, 10)"], ["SELECT take(1, 10)"], 1])
     trial.play((2, 1), (4, 2))
     assert trial.stage.session_in_transaction() is None
-    count = bank.admin.execute("SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple')").fetchone()
+    locks = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database()"
+    count = bank.admin.execute(f"{locks} AND locktype IN ('transactionid', 'tuple')").fetchone()
     assert count == (0,)

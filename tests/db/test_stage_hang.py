@@ -43,7 +43,10 @@ def hang(trial: BankTrial, *switches: tuple[int, int]) -> Hang:
 
 
 def assert_nothing_is_left(bank: Bank) -> None:
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype IN ('advisory', 'tuple', 'transactionid')"
+    locks = (
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+        "WHERE datname = current_database() AND locktype IN ('advisory', 'tuple', 'transactionid')"
+    )
     assert bank.admin.execute(locks).fetchone() == (0,)
     assert bank.backends() == 0
     assert bank.admin.execute("SELECT balance FROM account WHERE id = 1").fetchone() == (15,)
