@@ -36,6 +36,7 @@ app = App(
     version=__version__,
     default_parameter=Parameter(negative_iterable=()),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")

@@ -71,6 +71,19 @@ class Running:
         """What Ctrl-C in a terminal does: SIGINT to the whole group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
+    def workers(self) -> frozenset[Kin]:
+        """Its worker processes."""
+        return frozenset(kin for kin in self.family() if "spawn_main" in command_line(kin))
+
+    def await_workers(self) -> None:
+        """Wait until it has some."""
+        deadline = time.monotonic() + LONG_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if self.workers():
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"it has not begun to work: {self.end()}")
+
     def end(self) -> Ended:
         """Wait for it to end."""
         out, err = self.process.communicate(timeout=LONG_S)
@@ -99,7 +112,8 @@ def running(*arguments: str | Path, cwd: Path) -> Iterator[Running]:
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=cwd,
-        env=environment(cwd),
+        # A connection that was cut off in the middle complains when it is collected.
+        env={**environment(cwd), "PYTHONWARNINGS": "default::DeprecationWarning"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -132,12 +146,16 @@ def server_directories(family: frozenset[Kin]) -> set[Path]:
     """Where the PostgreSQL servers among them have their files."""
     found = set()
     for kin in family:
-        try:
-            line = Path(f"/proc/{kin.pid}/cmdline").read_bytes().decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found |= {Path(match[0]) for match in re.finditer(r"/[^\0]*?/harness-pg-[0-9a-f]+", line)}
+        found |= {Path(match[0]) for match in re.finditer(r"/[^\0]*?/harness-pg-[0-9a-f]+", command_line(kin))}
     return found
+
+
+def command_line(kin: Kin) -> str:
+    """How it was called, its arguments with NULs between; empty when it is gone."""
+    try:
+        return Path(f"/proc/{kin.pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _processes() -> Iterator[tuple[Kin, int]]:
