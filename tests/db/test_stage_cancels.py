@@ -11,6 +11,7 @@ from harness.db.controlled import ControlledConnection
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.replay import Exact
 from harness.words.history import EventKind
+from harness.words.stage import SessionState
 
 from .bank import Bank, codes, told, trace
 
@@ -89,6 +90,32 @@ def test_a_cancel_beside_another_waiter_hands_the_wait_on(bank: Bank) -> None:
     run, history = bank.trial([[TAKE], [TAKE], [TAKE], 1]).play((2, 1), (4, 2), (6, 3))
     assert told(run, EventKind.WAKE) == [(6, 1, "wake", 0), (8, 2, "wake", 0)]
     assert codes(history) == ["", "57014", ""]
+
+
+def test_the_cancel_of_a_frozen_waiter_is_over_when_the_step_is(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = bank.trial([[TAKE], [TAKE], [TAKE], 1])
+    states = []
+    cancel = trial.stage.cancel
+
+    def watched(target: int) -> bool:
+        struck = cancel(target)
+        states.append(trial.stage.actors[target].state)
+        return struck
+
+    monkeypatch.setattr(trial.stage, "cancel", watched)
+    trial.play((2, 1), (4, 2), (6, 3))
+    assert states == [SessionState.DONE]
+
+
+@pytest.mark.parametrize("point", [1, 2, 3])
+def test_a_cancel_leaves_no_gate_closed(bank: Bank, point: int) -> None:
+    gates = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    trial = bank.trial([[TAKE], 0])
+    counted = set()
+    for _ in range(3):
+        trial.play((point, 1))
+        counted.add(bank.admin.execute(gates).fetchone())
+    assert len(counted) == 1
 
 
 def test_a_function_that_catches_a_cancel_goes_on_to_its_next_point(bank: Bank) -> None:
