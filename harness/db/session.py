@@ -152,8 +152,10 @@ class ClientSession:
         self._opening = steps if enters == BEGIN else 0
         self._entering = self.stage.entries.get(enters) if enters is not None else None
         stop = self.turn + steps + (self._entering is not None)
-        # A gate that is already some way ahead will do: fewer steps than were given are always right.
-        if self.stop != stop and not (steps > _ENOUGH and self.turn + _ENOUGH <= self.stop < stop):
+        # Fewer steps than were given are always right: a gate on the way will do, unless a function is entered that
+        # could go on for long.
+        enough = min(steps, _ENOUGH) if enters is not None else 1
+        if not self.next_stop - 1 + enough <= self.stop <= stop:
             self.stage.move_gate(self, stop)
         self.stage.confirm()
         self._generator = self._round_trip

@@ -109,7 +109,8 @@ def test_the_cancel_of_a_frozen_waiter_is_over_when_the_step_is(bank: Bank, monk
 
 @pytest.mark.parametrize("point", [1, 2, 3])
 def test_a_cancel_leaves_no_gate_closed(bank: Bank, point: int) -> None:
-    gates = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    ours = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    gates = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {ours}"
     trial = bank.trial([[TAKE], 0])
     counted = set()
     for _ in range(3):
