@@ -21,10 +21,11 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq, waiting
 
+from harness.db.canceller import Canceller
 from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly
 from harness.db.session import ClientSession
 from harness.words.errors import CouldNotRun
-from harness.words.stage import CANCEL_POINT, FOREIGN, Actor, SessionState
+from harness.words.stage import FOREIGN, Actor, SessionState
 
 READY, RUNNING, BLOCKED, DONE = SessionState
 
@@ -66,43 +67,6 @@ def install_gate(connection: psycopg.Connection[Any]) -> None:
     """Create the schema ``harness`` and its point function. Raises psycopg's error when the schema is there already."""
     text = resources.files("harness.db").joinpath("gate.sql").read_text(encoding="utf-8")
     connection.execute(text.encode())
-
-
-class Canceller:
-    """A nemesis: its only step cancels the statement that its target is executing at that moment, if any."""
-
-    __slots__ = (
-        "at_gate",
-        "cycle",
-        "entered",
-        "error",
-        "passed",
-        "point",
-        "sent",
-        "stage",
-        "state",
-        "struck",
-        "target",
-    )
-
-    def __init__(self, stage: PostgresStage, target: int) -> None:
-        self.stage = stage
-        self.target = target
-        self.state = READY
-        self.point = CANCEL_POINT
-        self.error = ""
-        self.cycle: tuple[int, ...] = ()
-        self.passed: list[int] = []
-        self.at_gate = False
-        self.sent = ""
-        self.entered = 0
-        self.struck: int | None = None
-
-    def advance(self, steps: int) -> None:
-        del steps
-        self.state = DONE
-        if self.stage.cancel(self.target):
-            self.struck = self.target
 
 
 class PostgresStage:
