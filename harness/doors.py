@@ -106,13 +106,7 @@ def explore(
 ) -> int:
     subject = _subject(subject_name)
     (scenario,) = _scenarios([scenario_name], scenario_files)
-    if lacking := subject.lacks(scenario.start, scenario.operations):
-        raise UsageError(
-            "not-applicable",
-            f"{subject.name} has no {', no '.join(lacking)}",
-            expected=f"what {scenario.name} needs",
-            remedy="choose another scenario, or add it to subject.toml",
-        )
+    playable(subject, [scenario])
     _require_writable(schedule_files / "any")
     began = time.monotonic()
     with _opened(database) as server:

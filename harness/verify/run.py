@@ -46,13 +46,20 @@ class Options:
 
 
 def playable(subject: Subject, scenarios: Sequence[Scenario]) -> tuple[list[Scenario], dict[str, str]]:
-    """The scenarios that the subject can play, and why it cannot play the others."""
+    """The scenarios that the subject can play, and why it cannot play the others. ``UsageError`` for none."""
     able, skipped = [], {}
     for scenario in scenarios:
         if lacking := subject.lacks(scenario.start, scenario.operations):
             skipped[scenario.name] = f"{subject.name} has no {', no '.join(lacking)}"
         else:
             able.append(scenario)
+    if not able:
+        raise UsageError(
+            "nothing-to-verify",
+            "; ".join(dict.fromkeys(skipped.values())) or "no scenario is selected",
+            expected="a subject with the operations of at least one selected scenario",
+            remedy="add them to [calls] in its subject.toml, or select other scenarios",
+        )
     return able, skipped
 
 
@@ -64,13 +71,6 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     began = time.monotonic()
     subject = options.subject
     scenarios, skipped = playable(subject, options.scenarios)
-    if not scenarios:
-        raise UsageError(
-            "nothing-to-verify",
-            "; ".join(skipped.values()) or "no scenario is selected",
-            expected="a subject with the operations of at least one selected scenario",
-            remedy="add them to [calls] in its subject.toml, or select other scenarios",
-        )
     require_superuser(server)
     server.ensure_roles(subject.roles)
     extra = []
