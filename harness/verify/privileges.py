@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import errors, sql
 from psycopg.rows import class_row
 
+from harness.db.any_server import random_name
 from harness.marketplace.properties.grants import (
     ONLY_SERVICE_ROLE,
     OWNERS_SQL,
@@ -18,6 +20,9 @@ from harness.marketplace.properties.grants import (
 )
 from harness.marketplace.subject import Subject
 from harness.words.verdict import Verdict, Violation
+
+SYNTAX_OR_ACCESS = "42"
+"""The class of SQLSTATEs of a statement that was not carried out at all."""
 
 
 def judge_privileges(connection: psycopg.Connection[Any], subject: Subject) -> dict[str, Any]:
@@ -30,34 +35,59 @@ def judge_privileges(connection: psycopg.Connection[Any], subject: Subject) -> d
     with connection.cursor(row_factory=class_row(Owner)) as cursor:
         owners = cursor.execute(OWNERS_SQL, parameters).fetchall()
     violations = check_grants(routines, owners, frozenset({subject.client_role}))
+    calls = connection.execute(_CALLS, parameters).fetchall()
     attempts = 0
     for role in (*subject.roles, None):
         if role == subject.client_role:
             continue
-        tried, found = _try_as(connection, role, [r.signature for r in routines if not r.is_trigger])
+        tried, found = _try_as(connection, role, calls)
         attempts += tried
         violations += found
     verdict = Verdict.VIOLATED if violations else Verdict.HOLDS if attempts else Verdict.NOT_EXERCISED
     return _entry(verdict, attempts, violations)
 
 
+_CALLS = """
+SELECT p.oid::regprocedure::text,
+       CASE p.prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT ' END
+       || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || array_to_string(ARRAY(
+         SELECT CASE WHEN a.last AND p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END
+                || 'NULL::' || format_type(a.type, NULL)
+           FROM (SELECT type, number, number = max(number) OVER () AS last
+                   FROM unnest(CASE p.prokind WHEN 'p' THEN coalesce(p.proallargtypes, p.proargtypes::oid[])
+                               ELSE p.proargtypes::oid[] END) WITH ORDINALITY AS given (type, number)) AS a
+          ORDER BY a.number), ', ')
+       || CASE p.prokind WHEN 'w' THEN ') OVER ()' ELSE ')' END
+  FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+ WHERE n.nspname = ANY (%(schemas)s) AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                    WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+ ORDER BY 1
+"""
+"""Every routine that can be called, and a call of it with NULLs."""
+
+
 def _try_as(
-    connection: psycopg.Connection[Any], role: str | None, signatures: list[str]
+    connection: psycopg.Connection[Any], role: str | None, calls: Sequence[tuple[str, str]]
 ) -> tuple[int, list[Violation]]:
-    """Call every function with NULLs as ``role`` (None: a role made for it, which stands for PUBLIC), and roll back."""
+    """Call every function as ``role`` (None: a role made for it, which stands for PUBLIC), and roll back."""
     found = []
-    name = role or "harness_nobody"
-    for signature in signatures:
+    tried = 0
+    name = sql.Identifier(role or random_name())
+    for signature, call in calls:
         with connection.transaction(force_rollback=True):
             if role is None:
-                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(name)))
+                connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(name))
             try:
-                connection.execute(_call(signature))
-            except errors.InsufficientPrivilege:
-                continue
-            except psycopg.Error:
-                pass  # it was let in, and stumbled over the NULLs
+                connection.execute(call.encode())
+            except psycopg.Error as error:
+                # What goes wrong inside the function has a context: it was let in, and stumbled over the NULLs.
+                if not error.diag.context and (error.sqlstate or "").startswith(SYNTAX_OR_ACCESS):
+                    # A call that cannot be written (a polymorphic argument) tries nothing; the catalog has judged it.
+                    tried += isinstance(error, errors.InsufficientPrivilege)
+                    continue
+            tried += 1
             who = role or "PUBLIC"
             found.append(
                 Violation(
@@ -66,14 +96,7 @@ def _try_as(
                     (("function", signature), ("role", who)),
                 )
             )
-    return len(signatures), found
-
-
-def _call(signature: str) -> bytes:
-    """``SELECT f(NULL::type, ...)`` from the text that ``regprocedure`` gives, whose names are quoted already."""
-    name, _, types = signature.removesuffix(")").partition("(")
-    nulls = ", ".join(f"NULL::{kind}" for kind in types.split(",") if kind)
-    return f"SELECT {name}({nulls})".encode()
+    return tried, found
 
 
 def _entry(

@@ -22,7 +22,8 @@ def test_a_foreign_folder_is_verified_as_it_is(server: AnyServer, tmp_path: Path
     names = ("two-buyers-one-lead", "two-checkouts-one-lead", "two-top-ups-at-once")
     chosen = [word for name in names for word in ("--scenario", name)]
     run = verify(tmp_path, "--subject", FOREIGN, *chosen, "--max-schedules", "60", "--dsn", server.dsn())
-    assert run.ended.code in (0, 1, 5)
+    assert run.ended.code == 0
+    assert {each["verdict"] for each in run.document["properties"]} == {"holds"}
     assert [each["name"] for each in run.document["scenarios"]] == list(names[:2])
     assert run.document["skipped"] == [
         {"name": "two-top-ups-at-once", "why": "foreign has no call top_up, no fixture top_up"}
