@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from harness.db.any_server import Crash
 from harness.db.provision import provision
 from harness.db.server import Server
 from tests.verify.command import Kin, Running, gone, running, server_directories
@@ -123,12 +125,17 @@ def theirs() -> Iterator[Server]:
 
 
 def left_on(server: Server) -> list[tuple[object, ...]]:
-    """Databases of ours, and sessions of others on the server, with the state of their processes."""
-    with psycopg.connect(server.dsn()) as connection:
-        return connection.execute(
-            "SELECT datname::text FROM pg_database WHERE datname LIKE 'harness%' UNION ALL "
-            "SELECT query FROM pg_stat_activity WHERE datname <> '' AND pid <> pg_backend_pid()"
-        ).fetchall()
+    """Databases of ours, and sessions of others on the server; one that has just been closed may take a moment."""
+    deadline = time.monotonic() + 10
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        while True:
+            left = connection.execute(
+                "SELECT datname::text FROM pg_database WHERE datname LIKE 'harness%' UNION ALL "
+                "SELECT query FROM pg_stat_activity WHERE datname <> '' AND pid <> pg_backend_pid()"
+            ).fetchall()
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
@@ -169,8 +176,22 @@ def test_exploring_is_interrupted_too(theirs: Server, tmp_path: Path) -> None:
     with running("explore", "three-buyers-one-lead", "--dsn", theirs.dsn(), cwd=tmp_path) as command:
         assert command.process.stderr is not None
         assert command.process.stderr.readline() == "1 scenario, until all is explored\n"
-        time.sleep(0.5)
+        time.sleep(3)
         command.interrupt()
         ended = command.end()
     assert (ended.code, "interrupted" in ended.out) == (130, True)
     assert left_on(theirs) == []
+
+
+def test_a_server_that_goes_away_is_one_line(tmp_path: Path) -> None:
+    with provision("embedded") as server:
+        with at_work(*LONG, "--dsn", server.dsn(), cwd=tmp_path) as (command, family):
+            server.crash(Crash.IMMEDIATE)
+            ended = command.end()
+            assert gone(family)
+        server.restart()
+    assert ended.code == 3
+    assert re.fullmatch(
+        r"harness: the connection to the server was lost: .* \[connection-lost\]", ended.err.splitlines()[-1]
+    )
+    assert "Traceback" not in ended.err

@@ -218,6 +218,8 @@ class ClientSession:
             return
         message = result.error_field(_FIELD_MESSAGE) or b""
         point, _, turn = message.partition(b" ")
+        if self._failure is not None:
+            return
         self.turn += 1
         if int(turn) != self.turn:
             self._failure = CouldNotRun(
