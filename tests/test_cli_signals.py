@@ -191,7 +191,6 @@ def test_a_server_that_goes_away_is_one_line(tmp_path: Path) -> None:
             assert gone(family)
         server.restart()
     assert ended.code == 3
-    assert re.fullmatch(
-        r"harness: the connection to the server was lost: .* \[connection-lost\]", ended.err.splitlines()[-1]
-    )
+    last = ended.err.splitlines()[-1]
+    assert re.fullmatch(r"harness: the connection to the server was lost: .* \[connection-lost\]", last)
     assert "Traceback" not in ended.err

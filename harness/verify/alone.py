@@ -25,7 +25,7 @@ from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ScenarioReport
-from harness.verify.prepared import prepare
+from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
 from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
@@ -48,7 +48,8 @@ def staged(
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
     """A database with the subject in it, and a theatre on it, on this process's first core."""
     server.ensure_roles(subject.roles)
-    with server.database() as dsn:
+    with new_database(server) as name, telling_of_a_lost_server():
+        dsn = server.dsn(name)
         plan = prepare(dsn, subject).plan
         order = Order(
             dsn=dsn,

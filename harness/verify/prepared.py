@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -12,7 +14,7 @@ from harness.db.migrate import apply
 from harness.db.plan import Plan
 from harness.db.stage import install_gate
 from harness.marketplace.subject import Subject
-from harness.words.errors import UsageError
+from harness.words.errors import CouldNotRun, HarnessError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,33 @@ def require_superuser(server: AnyServer) -> None:
             expected="a superuser: instrumenting, cancelling and resetting need one",
             remedy="name another role, or leave --dsn out to use an embedded server",
         )
+
+
+@contextmanager
+def telling_of_a_lost_server() -> Iterator[None]:
+    """Whatever psycopg says when the server goes away becomes a ``CouldNotRun`` of one line."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise CouldNotRun(
+            "connection-lost", f"the connection to the server was lost: {said}", remedy="see the server's log"
+        ) from error
+
+
+@contextmanager
+def new_database(server: AnyServer, template: str | None = None) -> Iterator[str]:
+    """The name of a database that is dropped on the way out. That it cannot be does not hide what went wrong before."""
+    name = server.create_database(template=template)
+    try:
+        yield name
+    except BaseException as error:
+        try:
+            server.drop_database(name)
+        except HarnessError as failure:
+            error.add_note(f"and afterwards: {failure}")
+        raise
+    server.drop_database(name)
 
 
 def prepare(dsn: str, subject: Subject) -> Prepared:

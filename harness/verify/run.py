@@ -18,7 +18,7 @@ from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits, Order
-from harness.verify.prepared import prepare, require_superuser
+from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
 from harness.verify.privileges import judge_privileges
 from harness.verify.share import Progress
 from harness.verify.workers import run_workers
@@ -75,16 +75,14 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     server.ensure_roles(subject.roles)
     extra = []
     if options.all_scenarios:
-        with server.database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-            apply(connection, subject.migrations)
-            extra.append(judge_privileges(connection, subject))
-    with ExitStack() as databases:
-        template = server.create_database()
-        databases.callback(server.drop_database, template)
+        with new_database(server) as name, telling_of_a_lost_server():
+            extra.append(_judge_privileges(server.dsn(name), subject))
+    with ExitStack() as databases, telling_of_a_lost_server():
+        template = databases.enter_context(new_database(server))
         prepared = prepare(server.dsn(template), subject)
         orders = []
         for number, share in enumerate(_shares(options, scenarios)):
-            dsn = databases.enter_context(server.database(template))
+            dsn = server.dsn(databases.enter_context(new_database(server, template)))
             orders.append(_order(server, dsn, options, number, share))
         reports, interrupted = run_workers(orders, prepared.plan, progress, on_interrupt)
     order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
@@ -108,6 +106,12 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
         extra_properties=extra,
         schedule_files=options.schedule_files,
     )
+
+
+def _judge_privileges(dsn: str, subject: Subject) -> dict[str, Any]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        apply(connection, subject.migrations)
+        return judge_privileges(connection, subject)
 
 
 Share = tuple[tuple[Scenario, int | None], ...]

@@ -19,10 +19,9 @@ from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import Any, NoReturn
 
-import psycopg
-
 from harness.db.plan import Plan
 from harness.verify.orders import Order, ScenarioReport
+from harness.verify.prepared import telling_of_a_lost_server
 from harness.verify.share import Progress, explore_share
 from harness.words.errors import CouldNotRun, HarnessError
 
@@ -115,16 +114,11 @@ def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
 
     with contextlib.suppress(BrokenPipeError):
         try:
-            pipe.send(("reports", explore_share(order, plan, progress, stop.is_set)))
+            with telling_of_a_lost_server():
+                reports = explore_share(order, plan, progress, stop.is_set)
+            pipe.send(("reports", reports))
         except HarnessError as error:
             pipe.send(("error", error))
-        except psycopg.OperationalError as error:
-            lost = CouldNotRun(
-                "connection-lost",
-                f"the connection to the server was lost: {str(error).strip()}",
-                remedy="see the server's log",
-            )
-            pipe.send(("error", lost))
 
 
 def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
