@@ -361,22 +361,22 @@ class Execution:
         """Freeze a waiter, but not in the middle of its deadlock check."""
         stage = self._stage
         timeout = stage.deadlock_timeout_s
+        self._frozen.add(session)  # before it is: Ctrl-C must not leave a stopped backend behind
         stage.freeze(session)
         if time.monotonic() - self._moved > timeout * _ABOUT_TO_FIRE:
             # Late: perhaps the check has begun. Let it happen, it finds nothing.
             stage.thaw(session)
             self._sleep_until(self._blocked[session] + timeout * _FIRED)
             stage.freeze(session)
-        self._frozen.add(session)
 
     def _thaw(self, session: int) -> None:
-        self._frozen.discard(session)
         self._moved = time.monotonic()
         self._stage.thaw(session)
+        self._frozen.discard(session)
 
     def _thaw_all(self) -> None:
-        while self._frozen:
-            self._stage.thaw(self._frozen.pop())
+        for session in tuple(self._frozen):
+            self._thaw(session)
 
     def _let_timeouts_fire(self) -> None:
         if self._blocked:
