@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -28,6 +26,7 @@ from harness.options import (
     cores,
     seconds,
 )
+from harness.unwinding import unwinding
 from harness.words.errors import ExitCode, HarnessError, UsageError
 
 app = App(
@@ -107,7 +106,7 @@ def verify(
 
 @app.command
 def explore(
-    scenario: str,
+    scenario: Annotated[str, Parameter(show_env_var=False)],
     /,
     *,
     strategy: Strategy = "exhaustive",
@@ -131,6 +130,12 @@ def explore(
         how many schedules at most; without it exhaustive ends when all are done, the others on Ctrl-C
     preemptions:
         exhaustive: only schedules with at most so many preemptions
+    seed:
+        of the sampled schedules
+    isolation:
+        level of the transactions of a scenario that does not ask for one
+    schedules:
+        directory for the schedule files of counterexamples
     """
     if preemptions is not None and strategy != "exhaustive":
         raise UsageError(
@@ -152,7 +157,7 @@ def explore(
 
 @app.command
 def replay(
-    file: Path,
+    file: Annotated[Path, Parameter(show_env_var=False)],
     /,
     *,
     step: bool = False,
@@ -202,7 +207,7 @@ def status() -> int:
 
 
 @database_app.command
-def psql(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+def psql(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True, show_env_var=False)]) -> int:
     """Open psql on that server; further arguments are psql's."""
     return doors.psql(arguments)
 
@@ -210,7 +215,7 @@ def psql(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> in
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``harness`` command; returns the exit code."""
     try:
-        with _unwinding():
+        with unwinding(signal.SIGTERM, signal.SIGHUP):
             return int(app(arguments, exit_on_error=False, print_error=False) or 0)
     except CycloptsError as error:
         return _fail(f"{' '.join(str(error).split()).rstrip('.')}; see harness --help", ExitCode.USAGE)
@@ -227,21 +232,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     print(f"harness: {message}", file=sys.stderr)
     return code
-
-
-@contextmanager
-def _unwinding() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind, so that what was made on a server is dropped; they would end the process at once."""
-
-    def end(number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

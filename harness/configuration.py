@@ -24,6 +24,14 @@ _NEARLY = 0.85
 """How alike two names must be for one to be the other misspelt: other programs have variables of our prefix, too."""
 
 
+class _Variables(Env):
+    """Options alone: the file of a replay comes from the command line."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        options = ArgumentCollection([each for each in arguments if each.name.startswith("--")])  # type: ignore[no-untyped-call]
+        super().__call__(app, commands, options)
+
+
 def configure(app: App) -> None:
     """Let the commands of ``app`` take options from the environment and from the project's file."""
 
@@ -53,7 +61,7 @@ def configure(app: App) -> None:
         own = {name: value for name, value in settings.items() if name in _names(arguments)}
         Dict(own, source=f"{path}: [tool.harness]", use_commands_as_keys=False)(command, commands, arguments)
 
-    app.config = (refuse_misspelt_variables, Env(PREFIX, command=False), read_project_file)
+    app.config = (refuse_misspelt_variables, _Variables(PREFIX, command=False), read_project_file)
 
 
 def option_names(app: App) -> frozenset[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.db.any_server import AnyServer
 from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
@@ -194,8 +193,10 @@ def database_status() -> int:
     return ExitCode.HOLDS
 
 
-def psql(arguments: Sequence[str]) -> int:
-    return subprocess.run(psql_detached(state_directory(Path.cwd()), arguments), check=False).returncode
+def psql(arguments: Sequence[str]) -> NoReturn:
+    """Become psql, to which Ctrl-C means something else."""
+    command = psql_detached(state_directory(Path.cwd()), arguments)
+    os.execv(command[0], command)
 
 
 @contextmanager

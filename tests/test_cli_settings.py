@@ -76,6 +76,18 @@ def test_each_command_takes_what_is_its_own(
     assert "not on before" in capsys.readouterr().out
 
 
+def test_what_is_no_option_is_asked_on_the_command_line(
+    project: Path, asked: dict[str, object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not project.exists()
+    monkeypatch.setenv("HARNESS_SCENARIO", "two-buyers-one-lead")
+    monkeypatch.setenv("HARNESS_FILE", "x.json")
+    assert main(["explore"]) == main(["replay"]) == 2
+    assert capsys.readouterr().err.count("requires an argument") == 2
+    assert main(["verify"]) == 0
+    assert asked["scenario_names"] == ["two-buyers-one-lead"]
+
+
 def test_the_file_of_a_directory_above_counts(
     project: Path, asked: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from harness.db.plan import Plan
+from harness.unwinding import unwinding
 from harness.verify.orders import Order, ScenarioReport
 from harness.verify.prepared import telling_of_a_lost_server
 from harness.verify.share import Progress, explore_share
@@ -106,23 +106,18 @@ def _receive(
 
 def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
     """The body of a worker process: Ctrl-C is the parent's affair, and a parent that is gone ends it."""
-    signal.signal(signal.SIGTERM, _unwind)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def progress(*content: Any) -> None:
         pipe.send(("progress", content))
 
-    with contextlib.suppress(BrokenPipeError):
+    with unwinding(signal.SIGTERM), contextlib.suppress(BrokenPipeError):
         try:
             with telling_of_a_lost_server():
                 reports = explore_share(order, plan, progress, stop.is_set)
             pipe.send(("reports", reports))
         except HarnessError as error:
             pipe.send(("error", error))
-
-
-def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _end_with_parent() -> None:
