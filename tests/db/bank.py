@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import psycopg
+from psycopg import sql
 
 from harness.db.controlled import ControlledConnection
 from harness.db.pinning import choose_core, pin
@@ -67,6 +68,8 @@ class BankTrial:
         self, bank: Bank, sessions: Sessions, stage: PostgresStage, entries: Mapping[str, frozenset[int]], hang_s: float
     ) -> None:
         self.stage = stage
+        self.layout: Literal["ASC", "DESC"] = "ASC"
+        """How the rows lie in the table."""
         self._bank = bank
         self._entries = entries
         self._recorder = Recorder()
@@ -79,7 +82,8 @@ class BankTrial:
     def run(self, chooser: Chooser) -> tuple[Run, History]:
         admin = self._bank.admin
         admin.execute("DELETE FROM account")
-        admin.execute("INSERT INTO account SELECT id, 15 FROM generate_series(1, 3) AS id")
+        fill = sql.SQL("INSERT INTO account SELECT id, 15 FROM generate_series(1, 3) AS id ORDER BY id {}")
+        admin.execute(fill.format(sql.SQL(self.layout)))
         self._recorder.clear()
         try:
             self.stage.set_scene(self._cast, self._entries)
