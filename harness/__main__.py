@@ -2,6 +2,8 @@
 
 import sys
 
-from harness.cli import main
+# A worker process imports this file, too, and needs none of the command line.
+if __name__ == "__main__":
+    from harness.cli import main
 
-sys.exit(main())
+    sys.exit(main())

@@ -61,14 +61,13 @@ def test_a_server_of_others_is_left_as_it_was(theirs: Server, tmp_path: Path) ->
     assert inventory(theirs) == before
 
 
-@pytest.mark.parametrize("subject", ["published", "reference"])
-def test_also_after_a_violation_a_replay_and_an_error(subject: str, theirs: Server, tmp_path: Path) -> None:
+def test_also_after_a_violation_and_a_replay(theirs: Server, tmp_path: Path) -> None:
     before = inventory(theirs)
     dsn = ("--dsn", theirs.dsn())
-    run = ("--subject", subject, "--scenario", "contract-repeated-completion", "--max-schedules", "1")
-    assert harness("verify", *run, *dsn, cwd=tmp_path).code == (1 if subject == "published" else 0)
-    for file in tmp_path.glob("reports/schedules/*charged-once*"):
-        assert harness("replay", file, *dsn, cwd=tmp_path).code == 1
+    run = ("--subject", "published", "--scenario", "contract-repeated-completion", "--max-schedules", "1")
+    assert harness("verify", *run, *dsn, cwd=tmp_path).code == 1
+    (file,) = tmp_path.glob("reports/schedules/*charged-once*")
+    assert harness("replay", file, *dsn, cwd=tmp_path).code == 1
     assert harness("explore", "two-top-ups-at-once", "--isolation", "serializable", *dsn, cwd=tmp_path).code in (0, 5)
     assert inventory(theirs) == before
 
@@ -142,9 +141,7 @@ def test_a_server_stays_until_it_is_stopped(tmp_path: Path) -> None:
         assert status.code == 0
         asked = harness("db", "psql", "-At", "-c", "SELECT 6 * 7", cwd=tmp_path)
         assert (asked.code, asked.out, asked.err) == (0, "42\n", "")
-        assert harness("db", "psql", "-c", "SELECT 1 / 0", cwd=tmp_path).code == 1
         (dsn,) = re.findall(r"--dsn '(.*)'", started.out)
-        assert harness(*RUN, "--dsn", dsn, cwd=tmp_path).code == 0
     finally:
         stopped = harness("db", "stop", cwd=tmp_path)
     assert (stopped.code, stopped.err) == (0, "")
@@ -153,7 +150,6 @@ def test_a_server_stays_until_it_is_stopped(tmp_path: Path) -> None:
     assert not Path(directory).exists()
     (pid,) = re.findall(r"pid (\d+)", status.out)
     assert not Path("/proc", pid).exists()
-    assert harness("db", "stop", cwd=tmp_path).out == "No server was running.\n"
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

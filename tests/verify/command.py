@@ -43,6 +43,7 @@ def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
         "HOME": str(directory),
+        "COLUMNS": "160",
         **(extra or {}),
     }
 

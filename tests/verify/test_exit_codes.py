@@ -59,12 +59,10 @@ def test_what_never_happened_was_not_exercised(stall: Stall) -> None:
 
 
 def test_too_few_schedules_are_inconclusive(stall: Stall) -> None:
-    lenient = stall.verify("race", "--max-schedules", "8")
-    strict = stall.verify("race", "--max-schedules", "8", "--strict")
-    assert (lenient.ended.code, strict.ended.code) == (0, 6)
-    for run in (lenient, strict):
-        assert [each["certificate"] for each in run.document["scenarios"]] == ["INCONCLUSIVE"]
-    assert strict.document["verdict"] == "inconclusive"
+    run = stall.verify("race", "--max-schedules", "8", "--strict")
+    assert run.ended.code == 6
+    assert [each["certificate"] for each in run.document["scenarios"]] == ["INCONCLUSIVE"]
+    assert run.document["verdict"] == "inconclusive"
 
 
 def test_a_hang_is_told_with_its_picture(stall: Stall) -> None:
@@ -80,7 +78,6 @@ def test_a_hang_is_told_with_its_picture(stall: Stall) -> None:
 
 CHANCE = {
     "a refusal": "IF random() < 0.5 THEN RAISE EXCEPTION 'not enough credits'; END IF;",
-    "one statement more": "IF random() < 0.5 THEN PERFORM FROM contact; END IF;",
     "the clock": "IF extract(microseconds FROM clock_timestamp())::bigint % 2 = 0 THEN PERFORM FROM contact; END IF;",
     "the final state": "UPDATE customer SET credits = credits + 0.01 WHERE id <> p_customer AND random() < 0.5;",
     "how often": "FOR i IN 1 .. (random() * 9)::integer LOOP PERFORM FROM contact; END LOOP;",
