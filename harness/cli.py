@@ -42,6 +42,13 @@ database_app = App(name="db", help="A PostgreSQL server to look around in: start
 app.command(database_app)
 
 
+def _place(dsn: str | None, database: str) -> str:
+    """Which server; an empty DSN is a variable that was not set, not a wish for another server."""
+    if dsn is not None and not dsn.strip():
+        raise UsageError("empty-dsn", "--dsn is empty", expected="a DSN", remedy="leave --dsn out for a server of ours")
+    return dsn or database
+
+
 @app.command
 def verify(
     *,
@@ -96,7 +103,7 @@ def verify(
         scenario_names=scenario,
         scenario_files=scenario_files,
         isolation=isolation,
-        database=dsn or database,
+        database=_place(dsn, database),
         workers=workers or cores(),
         json_file=json,
         junit_file=junit,
@@ -150,7 +157,7 @@ def explore(
         subject_name=subject,
         seed=seed,
         isolation=isolation,
-        database=dsn or database,
+        database=_place(dsn, database),
         schedule_files=schedules,
     )
 
@@ -173,7 +180,9 @@ def replay(
     step:
         wait for Enter before each step
     """
-    return doors.replay(file, step=step, subject_name=subject, scenario_files=scenario_files, database=dsn or database)
+    return doors.replay(
+        file, step=step, subject_name=subject, scenario_files=scenario_files, database=_place(dsn, database)
+    )
 
 
 @app.command

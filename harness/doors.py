@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -145,7 +146,8 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
     (scenario,) = _scenarios([recording.scenario], scenario_files)
     require_same(recording, subject, scenario)
     with _opened(database) as server:
-        replayed = replay_alone(server, subject, scenario, recording, _step_by_step if step else lambda each: each)
+        watch = partial(_Stepping, sessions=list(scenario.sessions)) if step else lambda each: each
+        replayed = replay_alone(server, subject, scenario, recording, watch)
     if replayed.story:
         _say(lanes(replayed.story, width=_width(), full=True))
     if not replayed.faithful:
@@ -209,14 +211,15 @@ def _opened(choice: str) -> Iterator[AnyServer]:
 class _Stepping:
     """Asks for Enter before each step of a replay."""
 
-    def __init__(self, chooser: Chooser) -> None:
+    def __init__(self, chooser: Chooser, sessions: Sequence[str]) -> None:
         self._chooser = chooser
+        self._sessions = sessions
 
     def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
         chosen = self._chooser.choose(position, enabled, current)
-        others = ", ".join(str(each) for each in enabled if each != chosen) or "nobody else"
+        others = ", ".join(self._sessions[each] for each in enabled if each != chosen) or "nobody else"
         try:
-            input(f"step {position}: session {chosen} (could also go on: {others}) [Enter] ")
+            input(f"step {position}: {self._sessions[chosen]} (could also go on: {others}) [Enter] ")
         except EOFError:
             _say("")
         return chosen
@@ -224,10 +227,6 @@ class _Stepping:
     def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
         del position, enabled, chosen
         return 0
-
-
-def _step_by_step(chooser: Chooser) -> Chooser:
-    return _Stepping(chooser)
 
 
 def _subject(name: str) -> Subject:

@@ -18,12 +18,15 @@ DEFAULTS: Mapping[str, Setting] = {
     "jit": False,
     "log_timezone": "UTC",
     "max_connections": 300,
+    "max_pred_locks_per_page": 10_000,
+    "max_pred_locks_per_relation": 10_000,
     "shared_buffers": "128MB",
     "timezone": "UTC",
     "wal_level": "logical",
 }
 """Autovacuum and JIT would make the same schedule take different steps; the deadlock check must not be waited for.
 
+Under SERIALIZABLE, a few row locks on one page would become a lock on the page: which rows share one must not matter.
 Shared memory is kept in files under the data directory, where a server that was killed leaves none for good.
 Without fsync nothing is lost when PostgreSQL crashes, only when the machine does: the kernel has the writes.
 """

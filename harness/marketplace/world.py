@@ -19,7 +19,7 @@ from harness.marketplace.start import Start, State
 from harness.marketplace.subject import Subject
 from harness.words.errors import CouldNotRun, UsageError
 
-_DEAD_ROWS_MAX = 600
+_DEAD_ROWS_MAX = 200
 """A table is vacuumed before it has more: its few pages must stay few, or the server would choose other plans."""
 
 _LOCK_TIMEOUT_S = 10

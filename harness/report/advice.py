@@ -24,7 +24,9 @@ def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
         alone = f"harness explore {doubtful} --subject {subject}"
         lines.append(("The scenario that could not be judged, alone:", alone))
     if document["verdict"] == "violated":
-        lines.append(("After the repair, the same again:", f"{again} {_limit(document)} --seed {document['seed']}"))
+        lines.append(
+            ("After the repair, every scenario again:", f"{again} {_limit(document)} --seed {document['seed']}")
+        )
     elif document["verdict"] != "could_not_run":
         unfinished = sum(each["certificate"] != "EXHAUSTED" for each in document["scenarios"])
         gaps = any(each["verdict"] == "not_exercised" for each in document["properties"])

@@ -108,9 +108,9 @@ class Progress:
         if broken:
             parts.append(f"{broken} broken")
         if self._interrupted:
-            parts.append("interrupted, shrinking")
+            parts.append("interrupted, making the report")
         elif self._seconds and self._clock() - self._began > self._seconds:
-            parts.append("shrinking")
+            parts.append("making the report")
         return ", ".join(parts)
 
     def _limit(self) -> str:

@@ -35,9 +35,17 @@ class Explored:
 
 
 def certify(
-    *, complete: bool, completed_bound: int | None, sampled: bool, miss: float | None, opaque: bool, broken_off: bool
+    *,
+    complete: bool,
+    completed_bound: int | None,
+    sampled: bool,
+    miss: float | None,
+    opaque: bool,
+    broken_off: bool,
+    wanted: int = ENOUGH_PREEMPTIONS,
 ) -> Explored:
-    """``sampled``: some schedules were drawn by samplers, and ``miss`` is what that leaves credible.
+    """``sampled``: some schedules were drawn by samplers, and ``miss`` is what that leaves credible. ``wanted`` is the
+    preemption bound that was asked for.
 
     With an opaque place nothing is exhausted (there may be interleavings inside it), and a campaign that was broken off
     by a hang or a divergence proves nothing.
@@ -49,7 +57,7 @@ def certify(
         return Explored(Certificate.SAMPLED, miss_bound=miss) if sampled else Explored(Certificate.INCONCLUSIVE)
     if not opaque and complete:
         return Explored(Certificate.EXHAUSTED)
-    if not opaque and completed_bound >= ENOUGH_PREEMPTIONS:
+    if not opaque and (completed_bound >= wanted or (completed_bound >= 1 and not sampled)):
         return Explored(Certificate.EXHAUSTED, bound=completed_bound)
     if sampled or completed_bound >= 1:
         return Explored(Certificate.SAMPLED, miss_bound=miss)

@@ -163,7 +163,10 @@ def subject_entry(subject: Subject, points: int) -> dict[str, Any]:
     """``folder`` is there for a subject that is none of the bundled ones: commands must name it."""
     entry = {"name": subject.name, "digest": subject.digest, "points": points}
     folder = subject.file.path.parent
-    return entry if folder.parent == bundled("sql") else {**entry, "folder": str(folder)}
+    if folder.parent == bundled("sql"):
+        return entry
+    # A bare name would be looked up among the bundled ones.
+    return {**entry, "folder": str(folder) if len(folder.parts) > 1 else f"./{folder}"}
 
 
 def verify_document(

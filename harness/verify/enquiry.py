@@ -18,7 +18,7 @@ from harness.marketplace.properties import check, not_applicable
 from harness.marketplace.scenario import Scenario, labels, missing
 from harness.stats.good_turing import unseen
 from harness.stats.miss_bound import miss_bound
-from harness.verify.certificate import certify
+from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify
 from harness.verify.orders import Counterexample, Order, ScenarioReport
 from harness.verify.repeat import Repeating, run_again
 from harness.verify.story import tell
@@ -93,6 +93,7 @@ class Enquiry:
                 sampled=bool(sum(tally.drawn.values()) - tally.drawn["exhaustive"]),
                 opaque=bool(self._opaque),
                 broken_off=bool(hang or diverged),
+                wanted=self._wanted_bound,
             ),
             schedules=tally.schedules,
             distinct=len(tally.distinct),
@@ -115,6 +116,11 @@ class Enquiry:
     @property
     def _complete(self) -> bool:
         return isinstance(self.strategy, Exhaustive | Mixture) and self.strategy.complete
+
+    @property
+    def _wanted_bound(self) -> int:
+        bound = self.strategy.bound if isinstance(self.strategy, Exhaustive) else None
+        return ENOUGH_PREEMPTIONS if bound is None else bound
 
     @property
     def _completed_bound(self) -> int | None:

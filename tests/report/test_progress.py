@@ -61,7 +61,7 @@ def test_what_is_broken_is_told_at_once_with_the_rest(clock: Clock) -> None:
         clock.now += 61
         progress.update("two", 1, 0)
     last = log.getvalue().splitlines()[-1]
-    assert last == "61 s: 5 schedules, 2 of 2 scenarios, 1 broken, shrinking"
+    assert last == "61 s: 5 schedules, 2 of 2 scenarios, 1 broken, making the report"
 
 
 def test_an_interrupt_is_told(clock: Clock) -> None:
@@ -71,7 +71,7 @@ def test_an_interrupt_is_told(clock: Clock) -> None:
         clock.now += 10
         progress.update("one", 4, 0)
     assert log.getvalue().splitlines()[1].startswith("interrupted:")
-    assert log.getvalue().splitlines()[2].endswith("interrupted, shrinking")
+    assert log.getvalue().splitlines()[2].endswith("interrupted, making the report")
 
 
 @pytest.mark.parametrize(("seconds", "schedules"), [(10.0, None), (None, 80), (None, None)])
@@ -89,7 +89,7 @@ def test_a_terminal_gets_a_bar_and_is_clean_afterwards(
         progress.interrupted()
     text = screen.getvalue()
     assert "40 schedules, 1 of 2 scenarios, 1 broken" in text
-    assert "interrupted, shrinking" in text
+    assert "interrupted, making the report" in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
     assert "\x1b[2K" in text  # and the bar is wiped
 

@@ -25,7 +25,8 @@ E, S, I = Certificate.EXHAUSTED, Certificate.SAMPLED, Certificate.INCONCLUSIVE  
         (False, 2, True, False, False, Explored(E, 2)),
         (False, 3, False, False, False, Explored(E, 3)),
         (False, 1, True, False, False, Explored(S, miss_bound=0.1)),
-        (False, 1, False, False, False, Explored(S, miss_bound=0.1)),
+        # Where nothing was sampled, the bound that was completed is all that there is to say.
+        (False, 1, False, False, False, Explored(E, 1)),
         (False, 0, True, False, False, Explored(S, miss_bound=0.1)),
         (False, 0, False, False, False, Explored(I)),
         (False, None, True, False, False, Explored(S, miss_bound=0.1)),
@@ -44,6 +45,20 @@ def test_a_certificate_says_what_was_run(
 ) -> None:
     found = certify(
         complete=complete, completed_bound=bound, sampled=sampled, miss=0.1, opaque=opaque, broken_off=broken_off
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(0, Explored(E, 0)), (1, Explored(I))])
+def test_the_bound_that_was_asked_for_is_enough(wanted: int, expected: Explored) -> None:
+    found = certify(
+        complete=False,
+        completed_bound=0,
+        sampled=False,
+        miss=None,
+        opaque=False,
+        broken_off=False,
+        wanted=wanted,
     )
     assert found == expected
 
