@@ -58,7 +58,7 @@ def test_exhaustive_ends_when_all_is_done(server: AnyServer) -> None:
     assert everything.distinct == everything.schedules
     sequential = explored(server, subject(), "exhaustive", preemptions=0)
     assert sequential.schedules < everything.schedules
-    assert sequential.explored.certificate is Certificate.INCONCLUSIVE
+    assert (sequential.explored.certificate, sequential.explored.bound) == (Certificate.EXHAUSTED, 0)
     bounded = explored(server, subject(), "exhaustive", preemptions=2)
     assert sequential.schedules < bounded.schedules <= everything.schedules
     assert bounded.explored.certificate is Certificate.EXHAUSTED
