@@ -220,8 +220,8 @@ class _Stepping:
         others = ", ".join(self._sessions[each] for each in enabled if each != chosen) or "nobody else"
         try:
             input(f"step {position}: {self._sessions[chosen]} (could also go on: {others}) [Enter] ")
-        except EOFError:
-            _say("")
+        except (EOFError, BrokenPipeError):
+            _say("")  # nobody answers, or nobody reads: the replay goes on
         return chosen
 
     def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:

@@ -37,11 +37,15 @@ class Ended:
 
 def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours without any setting of the harness, at home in ``directory``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARNESS_", "XDG_", "PG"))}
+    foreign = ("HARNESS_", "XDG_", "PG", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    session = next((each for each in directory.parents if re.fullmatch(r"pytest-\d+", each.name)), directory)
     return {
         **kept,
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
+        # Compiled once for all the processes of these tests, wherever the package lies.
+        "PYTHONPYCACHEPREFIX": str(session / "bytecode"),
         "HOME": str(directory),
         "COLUMNS": "160",
         **(extra or {}),
