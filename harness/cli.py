@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with unwinding(signal.SIGTERM, signal.SIGHUP):
             return int(app(arguments, exit_on_error=False, print_error=False) or 0)
     except CycloptsError as error:
-        return _fail(f"{' '.join(str(error).split()).rstrip('.')}; see harness --help", ExitCode.USAGE)
+        return _fail(f"{str(error).rstrip('.')}; see harness --help", ExitCode.USAGE)
     except HarnessError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -239,5 +239,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"harness: {message}", file=sys.stderr)
+    print(f"harness: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -13,6 +13,7 @@ from harness.db.instrument import install, plan
 from harness.db.migrate import apply
 from harness.db.plan import Plan
 from harness.db.stage import install_gate
+from harness.marketplace.calls import LOST
 from harness.marketplace.subject import Subject
 from harness.words.errors import CouldNotRun, HarnessError, UsageError
 
@@ -39,14 +40,27 @@ def require_superuser(server: AnyServer) -> None:
 
 @contextmanager
 def telling_of_a_lost_server() -> Iterator[None]:
-    """Whatever psycopg says when the server goes away becomes a ``CouldNotRun`` of one line."""
+    """Whatever is raised when the server goes away becomes a ``CouldNotRun`` of one line.
+
+    That a statement failed for this reason may already have been told as something else (a probe that cannot be read).
+    """
     try:
         yield
-    except psycopg.OperationalError as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    except (psycopg.Error, HarnessError, ProcessLookupError) as error:
+        cause = error.__cause__ if isinstance(error, HarnessError) else error
+        if not _is_loss(cause):
+            raise
+        said = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
         raise CouldNotRun(
             "connection-lost", f"the connection to the server was lost: {said}", remedy="see the server's log"
         ) from error
+
+
+def _is_loss(error: BaseException | None) -> bool:
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return error.sqlstate.startswith(LOST)
+    # What libpq itself says has no SQLSTATE, and a backend that is to be stopped or woken no process.
+    return isinstance(error, psycopg.OperationalError | ProcessLookupError) or type(error) is psycopg.DatabaseError
 
 
 @contextmanager
