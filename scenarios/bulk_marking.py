@@ -5,9 +5,10 @@ An update that does not look at the lead's status marks again what a buyer has j
 
 from decimal import Decimal
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.operations import Buy, CompleteCredit, MarkSold
 from harness.marketplace.properties import RACING, WAITING
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 
 TWO_LEADS = {"L1": LeadStart(Decimal(10)), "L2": LeadStart(Decimal(20))}

@@ -6,9 +6,10 @@ every one of its statements.
 
 from decimal import Decimal
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.operations import Buy, CompleteCredit, CompleteStripe
 from harness.marketplace.properties import BUYING, RACING, STRIPE
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 
 TWO_LEADS = {"L1": LeadStart(Decimal(10)), "L2": LeadStart(Decimal(20))}

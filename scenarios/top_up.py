@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.operations import Buy, TopUp
 from harness.marketplace.properties import RACING, WAITING
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start, TopUpStart
 
 against_purchase = Scenario(

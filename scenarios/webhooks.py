@@ -6,9 +6,10 @@ a replay has it twice. And what is over stays over: no late payment revives a pu
 
 from decimal import Decimal
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.operations import Buy, CompleteStripe, Deliver
 from harness.marketplace.properties import RACING, STRIPE
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 
 PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expired", "charge.refunded"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from harness.marketplace.block import Block, Cancel, Sessions, operations_of, outline
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -42,16 +43,6 @@ class ScenarioError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """A session with one step: it cancels whatever statement the named session is executing at that moment.
-
-    Explored over all schedules, it fails that session's operations at every statement in turn.
-    """
-
-    session: str
-
-
-@dataclass(frozen=True, slots=True)
 class Scenario:
     """One case. A mistake in it (a name that nobody declared, say) is a ``ScenarioError`` when it is made.
 
@@ -63,16 +54,20 @@ class Scenario:
     for single properties, where another thing must have been seen for them to mean anything.
 
     ``isolation`` is the isolation level of every transaction; None leaves it to the server (READ COMMITTED).
+
+    ``prologue`` are blocks that run before the sessions, one after the other, each always under its own schedule: how a
+    long history came to the point at which it is worth exploring.
     """
 
     name: str
     theory: str
     start: Start
-    sessions: Mapping[str, Sequence[Operation] | Cancel]
+    sessions: Sessions
     properties: tuple[str, ...]
     happened: tuple[str, ...]
     exercises: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     isolation: str | None = None
+    prologue: tuple[Block, ...] = ()
 
     def __post_init__(self) -> None:
         if mistakes := [*_mistakes(self)]:
@@ -80,24 +75,22 @@ class Scenario:
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """Every operation, session by session."""
-        return tuple(
-            operation for program in self.sessions.values() if not isinstance(program, Cancel) for operation in program
-        )
+        """Every operation: those of the prologue, then session by session."""
+        before = (operation for block in self.prologue for operation in block.operations)
+        return (*before, *operations_of(self.sessions))
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits over what decides a run (start, sessions, isolation), the same on every machine.
+        """Twelve hex digits over what decides a run (start, prologue, sessions, isolation), the same on every machine.
 
         A saved schedule carries it, so that it is not replayed on another scenario of the same name.
         """
-        sessions = [
-            (name, program if isinstance(program, Cancel) else tuple(program))
-            for name, program in self.sessions.items()
-        ]
         start = self.start
         tables = [tuple(table.items()) for table in (start.workspaces, start.leads, start.purchases, start.top_ups)]
-        return hashlib.sha256(repr((tables, sessions, self.isolation)).encode()).hexdigest()[:12]
+        decisive: tuple[object, ...] = (tables, outline(self.sessions), self.isolation)
+        if self.prologue:
+            decisive += (tuple(block.outline for block in self.prologue),)
+        return hashlib.sha256(repr(decisive).encode()).hexdigest()[:12]
 
     def exercised_by(self, property_id: str) -> tuple[str, ...]:
         """The labels that must have been seen for this property to have been exercised here."""
@@ -208,13 +201,14 @@ def _mistakes(scenario: Scenario) -> Iterator[str]:
     for property_id in scenario.exercises:
         if property_id not in scenario.properties:
             yield f"exercises names {property_id!r}, which is not among its properties"
-    for session, program in scenario.sessions.items():
-        if isinstance(program, Cancel):
-            target = scenario.sessions.get(program.session)
-            if target is None or isinstance(target, Cancel):
-                yield f"{session!r} cancels {program.session!r}, which is no session that executes statements"
-        elif not program:
-            yield f"session {session!r} does nothing"
+    for sessions in (*(block.sessions for block in scenario.prologue), scenario.sessions):
+        for session, program in sessions.items():
+            if isinstance(program, Cancel):
+                target = sessions.get(program.session)
+                if target is None or isinstance(target, Cancel):
+                    yield f"{session!r} cancels {program.session!r}, which is no session that executes statements"
+            elif not program:
+                yield f"session {session!r} does nothing"
     yield from _undeclared(scenario.start, scenario.operations)
 
 

@@ -5,13 +5,14 @@ In the manner of PostgreSQL's isolationtester, who waits is said where it happen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
 from harness.report.changes import changes
 from harness.report.page import Page, page
+from harness.report.phrases import operation
 from harness.report.rows import Row, rows
 from harness.report.statement import shorten
 
@@ -42,9 +43,22 @@ def lanes(
     paper = page(width, colour=colour, ascii_only=ascii_only)
     names = [paper.plain(str(name)) for name in story["sessions"]]
     told = rows(story, full=full)
-    lines = _columns(paper, names, told) or _marks(paper, names, told)
+    lines = [*_before(paper, story.get("before", ()))]
+    lines += _columns(paper, names, told) or _marks(paper, names, told)
     lines += ["", *changes(paper, story["start"], story["final"], guilty or {})]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _before(paper: Page, blocks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What had been asked and answered when the picture begins; what ran at once has a mark."""
+    for block in blocks:
+        for number, call in enumerate(block["calls"]):
+            mark = "&" if block["at_once"] and number else " "
+            head = "before" if block is blocks[0] and number == 0 else ""
+            text = f"{mark} {operation(call['operation'])} → {call['answer']}"
+            yield paper.ink(f"{head:6} {paper.fit(text, paper.width - 7)}", "dim")
+    if blocks:
+        yield ""
 
 
 def _columns(paper: Page, names: Sequence[str], told: Sequence[Row]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,10 @@ from harness.words.stage import CANCEL_POINT, CLIENT_POINT
 
 
 def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str, Any]:
-    """``sessions``, ``steps`` (each with its session, place, statement and events), ``start`` and ``final``."""
+    """``sessions``, ``steps`` (each with its session, place, statement and events), ``start`` and ``final``.
+
+    ``before`` are the operations of the prologue with their answers, where there is one.
+    """
     names = list(scenario.sessions)
     points = {point.id: point for point in plan.points}
     steps = []
@@ -46,7 +49,8 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
         if event.peers:
             told["peers"] = [names[peer] if 0 <= peer < len(names) else "another client" for peer in event.peers]
         steps[event.step]["events"].append(told)
-    for call in history.calls:
+    before = [call for call in history.calls if call.invoked < 0]
+    for call in history.calls[len(before) :]:
         if call.returned is not None:
             answer = {
                 "kind": EventKind.RETURN.value,
@@ -54,12 +58,30 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
                 "detail": tell_result(call.result),
             }
             steps[call.returned]["events"].append(answer)
-    return {
+    story = {
         "sessions": names,
         "steps": steps,
         "start": plain(history.start),
         "final": plain(history.final),
     }
+    if before:
+        story["before"] = list(_prologue(scenario, before))
+    return story
+
+
+def _prologue(scenario: Scenario, calls: Sequence[Call]) -> Iterator[dict[str, Any]]:
+    """The blocks before the sessions, in order: whether they ran at once, and what was asked and answered in each."""
+    left = iter(calls)
+    for block in scenario.prologue:
+        names = list(block.sessions)
+        told = [next(left) for _ in block.operations]
+        yield {
+            "at_once": len(block.sessions) > 1,
+            "calls": [
+                {"session": names[call.session], "operation": str(call.operation), "answer": tell_result(call.result)}
+                for call in told
+            ],
+        }
 
 
 def tell_result(result: Result) -> str:

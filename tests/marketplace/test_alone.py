@@ -11,11 +11,12 @@ import pytest
 from psycopg import sql
 
 from harness.db.any_server import AnyServer
+from harness.marketplace.block import Cancel
 from harness.marketplace.calls import Client
 from harness.marketplace.model import apply, initial
 from harness.marketplace.names import Names
 from harness.marketplace.operations import Operation
-from harness.marketplace.scenario import Cancel, Scenario, load_scenarios
+from harness.marketplace.scenario import Scenario, load_scenarios
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
 from harness.resources import bundled

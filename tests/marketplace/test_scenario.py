@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Deliver, Refund, TopUp, UpdatePrice, Validate
-from harness.marketplace.scenario import Cancel, Scenario, ScenarioError, labels, load_scenarios, missing
+from harness.marketplace.scenario import Scenario, ScenarioError, labels, load_scenarios, missing
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.words.errors import ExitCode, UsageError
 from harness.words.history import Call, Event, EventKind, History, Result, Status

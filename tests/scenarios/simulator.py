@@ -13,9 +13,10 @@ from random import Random
 from typing import Any
 
 from harness.marketplace import model
+from harness.marketplace.block import Cancel
 from harness.marketplace.model import Market, Purchase, initial, state_of
 from harness.marketplace.operations import Buy, Checkout, UpdatePrice
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.words.history import Call, Event, EventKind, History, Result, Status
 
 Step = Callable[[Market], tuple[Result | None, Market]]

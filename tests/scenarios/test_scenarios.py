@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.marketplace.block import Cancel
 from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.properties import PROPERTIES, check, not_applicable
 from harness.marketplace.properties.grants import ONLY_SERVICE_ROLE
-from harness.marketplace.scenario import Cancel, Scenario, labels, load_scenarios, missing
+from harness.marketplace.scenario import Scenario, labels, load_scenarios, missing
 from harness.words.history import Call, History
 
 ROOT = Path(__file__).parents[2]

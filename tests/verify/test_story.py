@@ -9,9 +9,10 @@ import pytest
 
 from harness.db.plan import Plan, Point
 from harness.engine.execution import Run
+from harness.marketplace.block import Cancel
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.operations import Buy
-from harness.marketplace.scenario import Cancel, Scenario
+from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start
 from harness.verify.story import plain, tell, tell_result
 from harness.words.history import Call, Event, EventKind, History, Result, Status

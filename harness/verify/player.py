@@ -1,0 +1,67 @@
+"""Plays blocks of operations on a stage: who asks for what, under a schedule, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.db.stage import PostgresStage, Program
+from harness.engine.execution import Chooser, Execution, Run
+from harness.engine.recorder import Recorder
+from harness.marketplace.block import Cancel, Sessions
+from harness.marketplace.calls import Client
+from harness.words.errors import CouldNotRun
+from harness.words.history import Call
+
+Cast = Sequence[Program | int]
+"""What stands on the stage: a client program, or the number of the session whose statement is cancelled."""
+
+
+class Player:
+    """``entries`` are the functions that a call enters in one step, ``keeps_locks`` says that none of them gives back a
+    lock before it ends (``harness.db.entry`` for both).
+    """
+
+    def __init__(
+        self, stage: PostgresStage, client: Client, entries: Mapping[str, frozenset[int]], *, keeps_locks: bool
+    ) -> None:
+        self._stage = stage
+        self._client = client
+        self._entries = entries
+        self._execution = Execution(stage, keeps_locks=keeps_locks)
+        self._recorder = Recorder()
+
+    def cast(self, sessions: Sessions) -> tuple[Cast, Mapping[str, frozenset[int]]]:
+        """What ``play`` wants, made once for sessions that are played often."""
+        numbers = {name: number for number, name in enumerate(sessions)}
+        cast: list[Program | int] = [
+            numbers[program.session]
+            if isinstance(program, Cancel)
+            else self._recorder.program(numbers[name], program, self._client.perform)
+            for name, program in sessions.items()
+        ]
+        # Who cancels must find every statement there is, the first one too.
+        cancels = any(isinstance(program, Cancel) for program in sessions.values())
+        return cast, {} if cancels else self._entries
+
+    def play(self, cast: Cast, entries: Mapping[str, frozenset[int]], chooser: Chooser) -> tuple[Run, tuple[Call, ...]]:
+        """Run the sessions of ``cast`` to their ends: the run, and the calls with their steps in it.
+
+        Raises ``Hang``, ``CouldNotRun`` for a program that left a transaction open, and what the chooser or the client
+        raises; the sessions of such a run are ended.
+        """
+        self._recorder.clear()
+        try:
+            self._stage.set_scene(cast, entries)
+            run = self._execution.run(chooser, self._recorder)
+        except BaseException:
+            self._stage.drop_sessions()
+            raise
+        if (session := self._stage.session_in_transaction()) is not None:
+            self._stage.drop_sessions()
+            raise CouldNotRun(
+                "transaction-left-open",
+                f"session {session} ended with a transaction open",
+                expected="client programs that commit or roll back",
+                remedy="look at BEGIN and COMMIT in the subject's [calls]",
+            )
+        return run, self._recorder.calls()
