@@ -48,6 +48,8 @@ class ControlledConnection(psycopg.AsyncConnection[Any]):
         super().__init__(pgconn)
         self.cursor_factory = _Cursor
         self.statement: Any = None
+        self.lent: psycopg.BaseConnection[Any] | None = None
+        """As it was given last to a program that must not change it (``harness.db.lent``)."""
 
     def take_statement(self) -> str:
         """The statement of the round trip that is about to start; empty for one that psycopg makes by itself."""
