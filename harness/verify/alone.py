@@ -14,12 +14,7 @@ from harness.db.any_server import AnyServer
 from harness.db.pinning import choose_core
 from harness.db.plan import Plan
 from harness.engine.execution import Chooser
-from harness.explore.exhaustive import Exhaustive
-from harness.explore.mixture import Mixture
-from harness.explore.pct import PCT
-from harness.explore.random_walk import RandomWalk
-from harness.explore.strategy import Strategy
-from harness.explore.urw import URW
+from harness.explore.strategies import STRATEGIES
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
@@ -31,15 +26,6 @@ from harness.verify.story import tell
 from harness.verify.theatre import Theatre
 from harness.words.errors import UsageError
 from harness.words.recording import Recording
-
-STRATEGIES: dict[str, Callable[[int, int | None], Strategy]] = {
-    "exhaustive": lambda _seed, bound: Exhaustive(bound),
-    "mixture": lambda seed, _bound: Mixture(seed),
-    "pct": lambda seed, _bound: PCT(seed),
-    "random": lambda seed, _bound: RandomWalk(seed),
-    "urw": lambda seed, _bound: URW(seed),
-}
-"""Name to ``(seed, preemption bound) -> strategy``."""
 
 
 @contextmanager

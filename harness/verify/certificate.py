@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.db.plan import Plan
 from harness.words.verdict import Certificate
 
 ENOUGH_PREEMPTIONS = 2
@@ -62,3 +63,16 @@ def certify(
     if sampled or completed_bound >= 1:
         return Explored(Certificate.SAMPLED, miss_bound=miss)
     return Explored(Certificate.INCONCLUSIVE)
+
+
+def opaque_places(plan: Plan, isolation: str) -> tuple[str, ...]:
+    """Where steps cannot be told apart, or not at this isolation level, and why."""
+    places = [f"{place.where}: {place.reason}" for place in plan.opaque]
+    if isolation != "read committed":
+        # Above it a transaction has one snapshot, and a point, being a command, takes it before it waits.
+        places += [
+            f"{point.function} line {point.line}: what follows {point.kind} has its snapshot before it comes to a point"
+            for point in plan.points
+            if point.kind in ("commit", "rollback")
+        ]
+    return tuple(places)

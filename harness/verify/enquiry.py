@@ -18,7 +18,7 @@ from harness.marketplace.properties import check, not_applicable
 from harness.marketplace.scenario import Scenario, labels, missing
 from harness.stats.good_turing import unseen
 from harness.stats.miss_bound import miss_bound
-from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify
+from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify, opaque_places
 from harness.verify.orders import Counterexample, Order, ScenarioReport
 from harness.verify.repeat import Repeating, run_again
 from harness.verify.story import tell
@@ -151,19 +151,6 @@ class Enquiry:
     def _replays(self, recording: Recording) -> bool:
         """Whether everything that the recording holds comes again."""
         return not run_again(self._trial, recording.decisions, recording.events, recording.outcome).difference
-
-
-def opaque_places(plan: Plan, isolation: str) -> tuple[str, ...]:
-    """Where steps cannot be told apart, or not at this isolation level, and why."""
-    places = [f"{place.where}: {place.reason}" for place in plan.opaque]
-    if isolation != "read committed":
-        # Above it a transaction has one snapshot, and a point, being a command, takes it before it waits.
-        places += [
-            f"{point.function} line {point.line}: what follows {point.kind} has its snapshot before it comes to a point"
-            for point in plan.points
-            if point.kind in ("commit", "rollback")
-        ]
-    return tuple(places)
 
 
 def seed_of(seed: int, scenario: str) -> int:

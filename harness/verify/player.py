@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.marketplace.block import Cancel, Sessions
-from harness.marketplace.calls import Client
 from harness.words.errors import CouldNotRun
-from harness.words.history import Call
+from harness.words.history import Call, Result
 
 Cast = Sequence[Program | int]
 """What stands on the stage: a client program, or the number of the session whose statement is cancelled."""
+
+
+class Client(Protocol):
+    """Who carries operations out."""
+
+    async def perform(self, connection: Any, operation: Any, /) -> Result:
+        """Carry it out on the session's connection."""
 
 
 class Player:
@@ -62,6 +69,6 @@ class Player:
                 "transaction-left-open",
                 f"session {session} ended with a transaction open",
                 expected="client programs that commit or roll back",
-                remedy="look at BEGIN and COMMIT in the subject's [calls]",
+                remedy="look for the COMMIT that is missing: in the program, or in the subject's [calls]",
             )
         return run, self._recorder.calls()

@@ -15,11 +15,18 @@ from harness.words.stage import CANCEL_POINT, CLIENT_POINT
 
 
 def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str, Any]:
-    """``sessions``, ``steps`` (each with its session, place, statement and events), ``start`` and ``final``.
+    """The story of a run of ``scenario``.
 
     ``before`` are the operations of the prologue with their answers, where there is one.
     """
-    names = list(scenario.sessions)
+    story = tell_run(list(scenario.sessions), plan, run, history)
+    if before := [call for call in history.calls if call.invoked < 0]:
+        story["before"] = list(_prologue(scenario, before))
+    return story
+
+
+def tell_run(names: Sequence[str], plan: Plan, run: Run, history: History) -> dict[str, Any]:
+    """``sessions`` (their names), ``steps`` (each with session, place, statement and events), ``start``, ``final``."""
     points = {point.id: point for point in plan.points}
     steps = []
     for number, (decision, point) in enumerate(zip(run.decisions, run.points, strict=True)):
@@ -49,24 +56,20 @@ def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str
         if event.peers:
             told["peers"] = [names[peer] if 0 <= peer < len(names) else "another client" for peer in event.peers]
         steps[event.step]["events"].append(told)
-    before = [call for call in history.calls if call.invoked < 0]
-    for call in history.calls[len(before) :]:
-        if call.returned is not None:
+    for call in history.calls:
+        if call.invoked >= 0 and call.returned is not None:
             answer = {
                 "kind": EventKind.RETURN.value,
                 "session": names[call.session],
                 "detail": tell_result(call.result),
             }
             steps[call.returned]["events"].append(answer)
-    story = {
-        "sessions": names,
+    return {
+        "sessions": list(names),
         "steps": steps,
         "start": plain(history.start),
         "final": plain(history.final),
     }
-    if before:
-        story["before"] = list(_prologue(scenario, before))
-    return story
 
 
 def _prologue(scenario: Scenario, calls: Sequence[Call]) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ from harness.explore.random_walk import RandomWalk
 from harness.explore.replay import Exact
 from harness.explore.strategy import Diverged, Strategy
 from harness.explore.urw import URW
-from harness.verify.theatre import STEADY_PLANS
+from harness.verify.stages import STEADY_PLANS
 from harness.words.history import History
 
 from .bank import Bank, BankTrial, Sessions

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.db.any_server import AnyServer
+from harness.explore.strategies import STRATEGIES
 from harness.marketplace.subject import Subject
-from harness.verify.alone import STRATEGIES, explore, replay
+from harness.verify.alone import explore, replay
 from harness.verify.enquiry import seed_of
 from harness.verify.orders import ScenarioReport
 from harness.words.verdict import Certificate

@@ -8,8 +8,7 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.db.plan import Opaque, Plan, Point
-from harness.verify.certificate import Explored, certify
-from harness.verify.enquiry import opaque_places
+from harness.verify.certificate import Explored, certify, opaque_places
 from harness.words.verdict import Certificate
 from tests.verify.conftest import Verified, verify
 from tests.verify.stall import SCENARIOS, spoilt
