@@ -1,0 +1,215 @@
+"""Crash and recovery under load: is everything there that somebody was told?
+
+In every round a handful of clients work at the same time, and at a random moment of their work the server goes down:
+by its own immediate shutdown, or with all its processes killed. It starts again and recovers; what is there then is
+held against what the clients were told. They connect again, find out what became of the operation whose answer they
+never got, ask for it again if nothing did, and go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import psycopg
+
+from harness.db.any_server import AnyServer, Crash
+from harness.faults.outcome import contradicted, is_there
+from harness.faults.traffic import made_by, market, programs
+from harness.marketplace.calls import Client
+from harness.marketplace.operations import Deliver, Operation, TopUp
+from harness.marketplace.probes import Probes
+from harness.marketplace.properties import check_once
+from harness.marketplace.start import State
+from harness.marketplace.subject import Subject
+from harness.marketplace.world import World
+from harness.stress.arena import SAFETY, put_in_place
+from harness.stress.clients import Connection, clients
+from harness.stress.journal import Journal
+from harness.verify.prepared import new_database
+from harness.words.history import Call, History, Status
+from harness.words.verdict import Violation
+
+WRITERS = 8
+LENGTH = 20
+"""Operations of a writer's program; the crash comes before most are done."""
+AFTER = 3
+"""Operations with which a client goes on after the crash."""
+DELAY_SECONDS_MAX = 0.003
+"""Between the operation that calls for the crash and the crash: about as long as a transaction takes."""
+
+CRASHABLE: dict[str, Any] = {"full_page_writes": True}
+"""Settings for a server that is to be crashed: a process that is killed while it writes leaves half a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrashReport:
+    """What the rounds so far have shown. Operations are counted up to the crash of their round, not after it."""
+
+    rounds: int = 0
+    interrupted: int = 0
+    """Rounds whose crash cut at least one client off in the middle of an operation."""
+    acknowledged: int = 0
+    refused: int = 0
+    """Clear no's: refused, busy or failed, with nothing changed."""
+    committed: int = 0
+    """Unknown outcomes that were found done."""
+    rolled_back: int = 0
+    """Unknown outcomes of which nothing was found."""
+    lost: int = 0
+    """Acknowledged operations that were not there after recovery."""
+    again: int = 0
+    """Operations that were asked for after recovery: the unknown ones that had to be, and those that came next."""
+    violations: tuple[Violation, ...] = ()
+    recovery_seconds: tuple[float, ...] = ()
+    """From the order to start again to the first answer, round by round."""
+
+    @property
+    def unknown(self) -> int:
+        return self.committed + self.rolled_back
+
+    @property
+    def holds(self) -> bool:
+        return not self.lost and not self.violations
+
+
+def crash_rounds(
+    server: AnyServer,
+    subject: Subject,
+    *,
+    rounds: int,
+    seed: int,
+    tick: Callable[[CrashReport], None] = lambda _: None,
+) -> CrashReport:
+    """Crash an open server of our own so many times under clients of ``subject``; at the end it is up again.
+
+    Who does what and when the crash comes depends on ``seed``; how the clients then meet does not, for nobody schedules
+    them. ``tick`` is called after every round. Raises ``UsageError`` for a server that is not ours or a subject that
+    cannot play, ``CouldNotRun`` when the server does not come back.
+    """
+    server.ensure_roles(subject.roles)
+    with new_database(server) as name, asyncio.Runner() as runner:
+        put_in_place(server.dsn(name), subject)
+        rehearsal = _Rounds(server, server.dsn(name), subject, runner)
+        report = CrashReport()
+        for number in range(rounds):
+            report = rehearsal.play(report, Random(f"{seed} {number}"))
+            tick(report)
+        return report
+
+
+class _Rounds:
+    """What all rounds have in common: one market, whose start is put back before each of them."""
+
+    def __init__(self, server: AnyServer, dsn: str, subject: Subject, runner: asyncio.Runner) -> None:
+        self._server = server
+        self._dsn = dsn
+        self._subject = subject
+        self._runner = runner
+        self._start = market(subject)
+        self._world = World(subject, self._start, made_by(WRITERS, LENGTH))
+        self._probes = Probes(subject, self._world.names)
+        self._perform = Client(subject, self._world.names).perform
+
+    def play(self, report: CrashReport, random: Random) -> CrashReport:
+        """One round; returns the report with it."""
+        self._put_start_back()
+        journal, work = Journal(), programs(self._subject, random, WRITERS, LENGTH)
+        self._run(self._until_crash(journal, work, random))
+        recovery = self._recover()
+
+        before, found = journal.calls, self._read()
+        unknown = [call for call in before if call.result.status is Status.UNKNOWN]
+        committed = [call for call in unknown if is_there(call.operation, self._start, found)]
+        acknowledged = sum(call.result.status is Status.OK for call in before)
+        seen = check_once(History(before, self._start, found), SAFETY)
+        lost = sum(violation.property == "no-lost-acknowledgement" for violation in seen)
+        seen += contradicted(before, self._start, found)
+
+        self._run(self._after_crash(journal, work, committed))
+        seen += check_once(History(journal.calls, self._start, self._read()), SAFETY)
+        return replace(
+            report,
+            rounds=report.rounds + 1,
+            interrupted=report.interrupted + bool(unknown),
+            acknowledged=report.acknowledged + acknowledged,
+            refused=report.refused + len(before) - len(unknown) - acknowledged,
+            committed=report.committed + len(committed),
+            rolled_back=report.rolled_back + len(unknown) - len(committed),
+            lost=report.lost + lost,
+            again=report.again + len(journal.calls) - len(before),
+            violations=(*report.violations, *dict.fromkeys(seen)),
+            recovery_seconds=(*report.recovery_seconds, recovery),
+        )
+
+    def _put_start_back(self) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as owner:
+            # Whatever the server is told of commits: a start that is lost would make all that follows look lost.
+            owner.execute("SET synchronous_commit = on")
+            self._world.install(owner)
+
+    def _recover(self) -> float:
+        """Seconds from the order to start until the first answer."""
+        began = perf_counter()
+        self._server.restart()
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute("SELECT")
+        return perf_counter() - began
+
+    def _read(self) -> State:
+        with psycopg.connect(self._dsn) as owner:
+            row = owner.execute(self._probes.query_of_all(owner)).fetchone()
+        assert row is not None
+        return self._probes.state(row[0].encode())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            self._runner.run(work)
+        except ExceptionGroup as failures:
+            # One is enough to say what is wrong.
+            raise failures.exceptions[0] from None
+
+    async def _until_crash(self, journal: Journal, work: Sequence[Sequence[Operation]], random: Random) -> None:
+        left = random.randint(WRITERS, sum(map(len, work)) * 2 // 3)
+        delay, how = random.uniform(0, DELAY_SECONDS_MAX), random.choice(tuple(Crash))
+        due = asyncio.Event()
+
+        async def write(session: int, connection: Connection, program: Sequence[Operation]) -> None:
+            nonlocal left
+            for operation in program:
+                left -= 1
+                if left == 0:
+                    due.set()
+                result = await journal.ask(self._perform, connection, session, operation)
+                if result.status is Status.UNKNOWN or connection.closed:
+                    return
+
+        async with clients(self._dsn, self._subject, len(work)) as connections, asyncio.TaskGroup() as group:
+            for session, (connection, program) in enumerate(zip(connections, work, strict=True)):
+                group.create_task(write(session, connection, program))
+            await due.wait()
+            await asyncio.sleep(delay)
+            # In a thread of its own, for the clients go on until they are cut off.
+            await asyncio.to_thread(self._server.crash, how)
+
+    async def _after_crash(
+        self, journal: Journal, work: Sequence[Sequence[Operation]], committed: Collection[Call]
+    ) -> None:
+        before = journal.calls
+
+        async def go_on(session: int, connection: Connection, program: Sequence[Operation]) -> None:
+            mine = [call for call in before if call.session == session]
+            cut_off = [call.operation for call in mine if call.result.status is Status.UNKNOWN]
+            done = {call.operation for call in mine if call in committed}
+            # Stripe delivers again until it has an answer, and need not look.
+            again = [each for each in cut_off if each not in done or isinstance(each, Deliver | TopUp)]
+            for operation in [*again, *program[len(mine) : len(mine) + AFTER]]:
+                await journal.ask(self._perform, connection, session, operation)
+
+        async with clients(self._dsn, self._subject, len(work)) as connections, asyncio.TaskGroup() as group:
+            for session, (connection, program) in enumerate(zip(connections, work, strict=True)):
+                group.create_task(go_on(session, connection, program))
