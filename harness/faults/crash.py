@@ -9,8 +9,10 @@ never got, ask for it again if nothing did, and go on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -19,12 +21,10 @@ import psycopg
 
 from harness.db.any_server import AnyServer, Crash
 from harness.faults.outcome import contradicted, is_there
-from harness.faults.traffic import made_by, market, programs
+from harness.faults.traffic import Writer, draw_writers, made_by, market
 from harness.marketplace.calls import Client
 from harness.marketplace.operations import Deliver, Operation, TopUp
-from harness.marketplace.probes import Probes
 from harness.marketplace.properties import check_once
-from harness.marketplace.start import State
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
 from harness.stress.arena import SAFETY, put_in_place
@@ -34,10 +34,10 @@ from harness.verify.prepared import new_database
 from harness.words.history import Call, History, Status
 from harness.words.verdict import Violation
 
-WRITERS = 8
-LENGTH = 20
+WRITERS = 6
+LENGTH = 16
 """Operations of a writer's program; the crash comes before most are done."""
-AFTER = 3
+AFTER = 2
 """Operations with which a client goes on after the crash."""
 DELAY_SECONDS_MAX = 0.003
 """Between the operation that calls for the crash and the crash: about as long as a transaction takes."""
@@ -112,26 +112,27 @@ class _Rounds:
         self._runner = runner
         self._start = market(subject)
         self._world = World(subject, self._start, made_by(WRITERS, LENGTH))
-        self._probes = Probes(subject, self._world.names)
+        self._installed = False
         self._perform = Client(subject, self._world.names).perform
 
     def play(self, report: CrashReport, random: Random) -> CrashReport:
         """One round; returns the report with it."""
-        self._put_start_back()
-        journal, work = Journal(), programs(self._subject, random, WRITERS, LENGTH)
-        self._run(self._until_crash(journal, work, random))
+        with self._owner() as owner:
+            self._world.reset(owner)
+        journal, writers = Journal(), draw_writers(self._subject, random, WRITERS, LENGTH)
+        self._run(self._until_crash(journal, writers, random))
         recovery = self._recover()
 
-        before, found = journal.calls, self._read()
-        unknown = [call for call in before if call.result.status is Status.UNKNOWN]
-        committed = [call for call in unknown if is_there(call.operation, self._start, found)]
+        with self._owner() as owner:
+            before, found = journal.calls, self._world.read(owner)
+            unknown = [call for call in before if call.result.status is Status.UNKNOWN]
+            committed = [call for call in unknown if is_there(call.operation, self._start, found)]
+            self._run(self._after_crash(journal, writers, committed))
+            seen = check_once(History(before, self._start, found), SAFETY)
+            lost = sum(violation.property == "no-lost-acknowledgement" for violation in seen)
+            seen += contradicted(before, self._start, found)
+            seen += check_once(History(journal.calls, self._start, self._world.read(owner)), SAFETY)
         acknowledged = sum(call.result.status is Status.OK for call in before)
-        seen = check_once(History(before, self._start, found), SAFETY)
-        lost = sum(violation.property == "no-lost-acknowledgement" for violation in seen)
-        seen += contradicted(before, self._start, found)
-
-        self._run(self._after_crash(journal, work, committed))
-        seen += check_once(History(journal.calls, self._start, self._read()), SAFETY)
         return replace(
             report,
             rounds=report.rounds + 1,
@@ -146,12 +147,6 @@ class _Rounds:
             recovery_seconds=(*report.recovery_seconds, recovery),
         )
 
-    def _put_start_back(self) -> None:
-        with psycopg.connect(self._dsn, autocommit=True) as owner:
-            # Whatever the server is told of commits: a start that is lost would make all that follows look lost.
-            owner.execute("SET synchronous_commit = on")
-            self._world.install(owner)
-
     def _recover(self) -> float:
         """Seconds from the order to start until the first answer."""
         began = perf_counter()
@@ -160,11 +155,18 @@ class _Rounds:
             connection.execute("SELECT")
         return perf_counter() - began
 
-    def _read(self) -> State:
-        with psycopg.connect(self._dsn) as owner:
-            row = owner.execute(self._probes.query_of_all(owner)).fetchone()
-        assert row is not None
-        return self._probes.state(row[0].encode())
+    @contextmanager
+    def _owner(self) -> Iterator[psycopg.Connection[Any]]:
+        """A superuser's session for the start and the end, while the server is up."""
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            # Whatever the server is told of commits: if a start were lost, all that follows would look lost.
+            connection.execute("SET synchronous_commit = on")
+            if self._installed:
+                self._world.attach(connection)
+            else:
+                self._world.install(connection)
+                self._installed = True
+            yield connection
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -173,43 +175,52 @@ class _Rounds:
             # One is enough to say what is wrong.
             raise failures.exceptions[0] from None
 
-    async def _until_crash(self, journal: Journal, work: Sequence[Sequence[Operation]], random: Random) -> None:
-        left = random.randint(WRITERS, sum(map(len, work)) * 2 // 3)
+    async def _until_crash(self, journal: Journal, writers: Sequence[Writer], random: Random) -> None:
+        left = random.randint(WRITERS, sum(map(len, writers)) * 2 // 3)
         delay, how = random.uniform(0, DELAY_SECONDS_MAX), random.choice(tuple(Crash))
         due = asyncio.Event()
 
-        async def write(session: int, connection: Connection, program: Sequence[Operation]) -> None:
+        async def write(writer: Writer, connection: Connection) -> None:
             nonlocal left
-            for operation in program:
+            for operation in writer:
                 left -= 1
                 if left == 0:
                     due.set()
-                result = await journal.ask(self._perform, connection, session, operation)
+                result = await journal.ask(self._perform, connection, writer.session, operation)
                 if result.status is Status.UNKNOWN or connection.closed:
-                    return
+                    break
+                if result.status is Status.OK:
+                    writer.knows(operation)
+            # Whoever is done, or cut off by something else, does not keep the crash waiting.
+            due.set()
 
-        async with clients(self._dsn, self._subject, len(work)) as connections, asyncio.TaskGroup() as group:
-            for session, (connection, program) in enumerate(zip(connections, work, strict=True)):
-                group.create_task(write(session, connection, program))
+        async with clients(self._dsn, self._subject, len(writers)) as connections, asyncio.TaskGroup() as group:
+            for writer, connection in zip(writers, connections, strict=True):
+                group.create_task(write(writer, connection))
             await due.wait()
             await asyncio.sleep(delay)
             # In a thread of its own, for the clients go on until they are cut off.
             await asyncio.to_thread(self._server.crash, how)
 
-    async def _after_crash(
-        self, journal: Journal, work: Sequence[Sequence[Operation]], committed: Collection[Call]
-    ) -> None:
+    async def _after_crash(self, journal: Journal, writers: Sequence[Writer], committed: Collection[Call]) -> None:
         before = journal.calls
 
-        async def go_on(session: int, connection: Connection, program: Sequence[Operation]) -> None:
-            mine = [call for call in before if call.session == session]
-            cut_off = [call.operation for call in mine if call.result.status is Status.UNKNOWN]
-            done = {call.operation for call in mine if call in committed}
-            # Stripe delivers again until it has an answer, and need not look.
-            again = [each for each in cut_off if each not in done or isinstance(each, Deliver | TopUp)]
-            for operation in [*again, *program[len(mine) : len(mine) + AFTER]]:
-                await journal.ask(self._perform, connection, session, operation)
+        async def go_on(writer: Writer, connection: Connection) -> None:
+            for call in before:
+                if call.session == writer.session and call.result.status is Status.UNKNOWN:
+                    if call in committed:
+                        writer.knows(call.operation)
+                    # Stripe delivers again until it has an answer, and need not look.
+                    if call not in committed or isinstance(call.operation, Deliver | TopUp):
+                        await ask(writer, connection, call.operation)
+            for operation in islice(writer, AFTER):
+                await ask(writer, connection, operation)
 
-        async with clients(self._dsn, self._subject, len(work)) as connections, asyncio.TaskGroup() as group:
-            for session, (connection, program) in enumerate(zip(connections, work, strict=True)):
-                group.create_task(go_on(session, connection, program))
+        async def ask(writer: Writer, connection: Connection, operation: Operation) -> None:
+            result = await journal.ask(self._perform, connection, writer.session, operation)
+            if result.status is Status.OK:
+                writer.knows(operation)
+
+        async with clients(self._dsn, self._subject, len(writers)) as connections, asyncio.TaskGroup() as group:
+            for writer, connection in zip(writers, connections, strict=True):
+                group.create_task(go_on(writer, connection))

@@ -1,4 +1,4 @@
-"""Is the effect of an operation there? How a client whose connection was lost finds out, and who is told no checks it."""
+"""Is the effect of an operation there? So finds out a client that never got its answer, and so is a no checked."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from random import Random
 
@@ -20,9 +21,9 @@ from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStar
 from harness.marketplace.subject import Subject
 
 WORKSPACES = ("A", "B", "C", "D")
-OF_EACH = 8
+OF_EACH = 6
 """Pending purchases by either method, completed purchases and top-ups that are there from the start."""
-ON_SALE = 40
+ON_SALE = 24
 """Leads that nobody has a purchase of; fewer than the writers want, so that they meet."""
 
 
@@ -50,11 +51,35 @@ def market(subject: Subject) -> Start:
     )
 
 
-def programs(subject: Subject, random: Random, writers: int, length: int) -> list[list[Operation]]:
-    """A program for each writer, of operations that the subject has a call for."""
+class Writer:
+    """One client's program, one operation at a time. Nobody pays at a checkout that was never opened."""
+
+    def __init__(self, session: int, program: Iterable[Operation]) -> None:
+        self.session = session
+        self._program = list(program)
+        self._checkouts = {each.purchase for each in self._program if isinstance(each, Checkout)}
+        self._left = iter(self._program)
+
+    def __iter__(self) -> Iterator[Operation]:
+        """What is left to do."""
+        for operation in self._left:
+            if not isinstance(operation, Deliver) or operation.purchase not in self._checkouts:
+                yield operation
+
+    def __len__(self) -> int:
+        return len(self._program)
+
+    def knows(self, operation: Operation) -> None:
+        """This operation was carried out: there was an answer, or it was found done."""
+        if isinstance(operation, Checkout):
+            self._checkouts.discard(operation.purchase)
+
+
+def draw_writers(subject: Subject, random: Random, count: int, length: int) -> list[Writer]:
+    """Writers with programs of operations that the subject has a call for."""
     return [
-        [operation for operation in _program(random, writer, length) if subject.has(type(operation))]
-        for writer in range(writers)
+        Writer(session, [each for each in _program(random, session, length) if subject.has(type(each))])
+        for session in range(count)
     ]
 
 
@@ -70,7 +95,9 @@ def _program(random: Random, writer: int, length: int) -> list[Operation]:
     for place in range(length):
         name, workspace, some = f"w{writer}n{place}", random.choice(WORKSPACES), random.randrange(OF_EACH)
         leads = tuple(f"L{number}" for number in random.sample(range(ON_SALE), random.choice((1, 1, 2))))
-        match random.choices(("buy", "checkout", "deliver", "complete", "mark", "top up", "refund"), (6, 4, 5, 2, 1, 2, 2)):
+        match random.choices(
+            ("buy", "checkout", "deliver", "complete", "mark", "top up", "refund"), (6, 4, 5, 2, 1, 2, 2)
+        ):
             case ["buy"]:
                 program.append(Buy(workspace, leads, name))
                 bought.append(name)

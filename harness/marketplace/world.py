@@ -44,6 +44,7 @@ class World:
         self._subject = subject
         self._start = start
         self._probes = Probes(subject, self.names)
+        self._function = sql.Identifier("harness", "reset")
         self._reset_name = self._read_name = b""
         self._tables: list[sql.Identifier] = []
         self._rows: dict[str, int] = {}
@@ -69,13 +70,8 @@ class World:
         connection.execute(
             sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS void LANGUAGE plpgsql AS {}").format(function, body)
         )
-        # Off are the triggers that would refuse the wipe, and the look at foreign keys, which were just found in order.
-        # Once and for all: to switch this costs the session every plan that it has made.
-        connection.execute("SET session_replication_role = replica")
-        number = next(_numbers)
-        self._reset_name, self._read_name = b"harness_reset_%d" % number, b"harness_read_%d" % number
-        self._prepare(connection, self._reset_name, sql.SQL("SELECT {}()").format(function))
-        self._prepare(connection, self._read_name, self._probes.query_of_all(connection))
+        self._function = function
+        self.attach(connection)
         self._run(connection, self._reset_name)
         self._compare(self.read(connection), "after the first reset")
         self._tables = [
@@ -87,8 +83,19 @@ class World:
         self._vacuum_every = max(16, _DEAD_ROWS_MAX // max([4, *self._rows.values()]))
         self._vacuum(connection)
 
+    def attach(self, connection: Connection[Any]) -> None:
+        """Go on on another connection to the same database, the one before being lost, say. Changes no row."""
+        connection.execute(sql.SQL("SET lock_timeout = {}").format(f"{_LOCK_TIMEOUT_S}s"))
+        # Off are the triggers that would refuse the wipe, and the look at foreign keys, which were found in order.
+        # Once and for all: to switch this costs the session every plan that it has made.
+        connection.execute("SET session_replication_role = replica")
+        number = next(_numbers)
+        self._reset_name, self._read_name = b"harness_reset_%d" % number, b"harness_read_%d" % number
+        self._prepare(connection, self._reset_name, sql.SQL("SELECT {}()").format(self._function))
+        self._prepare(connection, self._read_name, self._probes.query_of_all(connection))
+
     def reset(self, connection: Connection[Any]) -> None:
-        """Put the start back, on the connection that installed it.
+        """Put the start back, on the connection that installed it, or the last one that was attached.
 
         Raises ``CouldNotRun`` when a run has left a lock behind, and ``UsageError`` when it has left rows behind that
         the wipe does not know of.

@@ -156,5 +156,7 @@ class Arena:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         seconds = perf_counter() - released
-        pairs = sorted(zip(journal.calls[first:], journal.seconds[first:], strict=True), key=lambda pair: pair[0].session)
+        pairs = sorted(
+            zip(journal.calls[first:], journal.seconds[first:], strict=True), key=lambda pair: pair[0].session
+        )
         return Race(tuple(call for call, _ in pairs), seconds, tuple(took for _, took in pairs))
