@@ -33,7 +33,7 @@ RUNS = 4
 """The index of the layer of report/ and of what runs: marketplace/, verify, ... Report and the others do not meet."""
 PURE = {"words", "explore", "check", "stats"}
 """Standard library and harness.words only."""
-DRIVER = {"db", "marketplace", "verify", "stress", "faults"}
+DRIVER = {"db", "marketplace", "verify", "stress", "faults", "purchase"}
 """Where psycopg may be imported: the tower of the database, and what runs on it."""
 LINES_MAX = {"harness": 400, "tests": 600}
 """Tests are longer, being lists of cases."""
@@ -115,6 +115,20 @@ def drivers_stay_in_their_place(root: Path) -> list[str]:
         if module.partition(".")[0] in {"psycopg", "psycopg_pool", "psycopg2", "asyncpg"}
         and part_of(name) not in DRIVER
     ]
+
+
+def the_api_under_test_stands_apart(root: Path) -> list[str]:
+    """purchase/ imports nothing of ours, only the doors import it, and nobody else knows the stripe library."""
+    offences = []
+    for name, _, syntax in modules(root, "harness"):
+        ours = part_of(name)
+        for line, module in imports(name, syntax):
+            top, other = module.partition(".")[0], part_of(module)
+            apart = ours == "purchase" and top == "harness" and other != "purchase"
+            entered = ours != "purchase" and other == "purchase" and top == "harness" and layer_of(ours) <= RUNS
+            if apart or entered or (top == "stripe" and ours != "purchase"):
+                offences.append(f"{name}:{line} imports {module}")
+    return offences
 
 
 def the_pure_stay_pure(root: Path) -> list[str]:
@@ -239,6 +253,12 @@ PLANTED: dict[Rule, dict[str, str]] = {
         "harness/engine/a.py": "from psycopg.abc import Query",
         "harness/report/a.py": "import psycopg",
     },
+    the_api_under_test_stands_apart: {
+        "harness/purchase/a.py": "from harness.words.errors import HarnessError",
+        "harness/marketplace/a.py": "from harness.purchase.webhook import receive",
+        "harness/verify/a.py": "from harness import purchase",
+        "harness/doors.py": "import stripe",
+    },
     the_pure_stay_pure: {"harness/words/a.py": "import rich.table", "harness/stats/a.py": "from numpy import median"},
     only_doors_and_reports_print: {"harness/engine/a.py": "if __debug__:\n    print('here')"},
     names_say_something: {"harness/db/sql_utils.py": "", "harness/common/a.py": "", "tests/helpers.py": ""},
@@ -302,8 +322,16 @@ def test_imports_that_point_down_pass(tmp_path: Path) -> None:
         "harness/engine/a.py": "from harness.explore import pct\nfrom harness import __version__",
         "harness/verify.py": "from harness import marketplace, resources\nfrom harness.engine import campaign",
         "harness/cli.py": "from harness import report, verify",
+        "harness/purchase/a.py": "import psycopg\nimport stripe\nfrom harness.purchase import b",
+        "harness/doors.py": "from harness.purchase.webhook import receive",
     }
     for name, text in innocent.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert imports_point_down(tmp_path) + drivers_stay_in_their_place(tmp_path) + the_pure_stay_pure(tmp_path) == []
+    for rule in (
+        imports_point_down,
+        drivers_stay_in_their_place,
+        the_api_under_test_stands_apart,
+        the_pure_stay_pure,
+    ):
+        assert rule(tmp_path) == []

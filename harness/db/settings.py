@@ -17,7 +17,7 @@ DEFAULTS: Mapping[str, Setting] = {
     "full_page_writes": False,
     "jit": False,
     "log_timezone": "UTC",
-    "max_connections": 300,
+    "max_connections": 500,
     "max_pred_locks_per_page": 10_000,
     "max_pred_locks_per_relation": 10_000,
     "shared_buffers": "128MB",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from time import perf_counter
@@ -40,6 +40,9 @@ SAFETY = (
 
 ``serializable`` is searched for in a time that grows exponentially with them; ``no-hang`` reads the engine's events.
 """
+
+_LOOK_EVERY_S = 0.001
+_WAIT_S_MAX = 60
 
 
 def put_in_place(dsn: str, subject: Subject) -> None:
@@ -83,8 +86,8 @@ class Arena:
     """
 
     def __init__(self, dsn: str, subject: Subject, start: Start, operations: Iterable[Operation] = ()) -> None:
-        self._dsn = dsn
-        self._subject = subject
+        self.dsn = dsn
+        self.subject = subject
         self._start = start
         self._world = World(subject, start, operations)
         self.names = self._world.names
@@ -95,7 +98,7 @@ class Arena:
 
     def __enter__(self) -> Self:
         with ExitStack() as entered:
-            self.owner: psycopg.Connection[Any] = entered.enter_context(psycopg.connect(self._dsn, autocommit=True))
+            self.owner: psycopg.Connection[Any] = entered.enter_context(psycopg.connect(self.dsn, autocommit=True))
             self._world.install(self.owner)
             self._runner = entered.enter_context(asyncio.Runner())
             self._connections = AsyncExitStack()
@@ -117,9 +120,24 @@ class Arena:
         """One operation by the first client, alone."""
         return self.race([operation], perform=perform).results[0]
 
-    def race(self, operations: Sequence[Operation], *, perform: Perform | None = None) -> Race:
-        """A client for each operation; all of them send their first statement at the same moment."""
-        return self._runner.run(self._race(operations, perform or self.perform))
+    def race(self, operations: Sequence[Operation], *, perform: Perform | None = None, first: int = 0) -> Race:
+        """A client for each operation, from client ``first`` on; all send their first statement at the same moment."""
+        return self._runner.run(self._race(operations, perform or self.perform, first))
+
+    def begin(self, operation: Operation) -> asyncio.Task[Result]:
+        """The first client begins an operation, which goes on whenever others work. ``end`` waits for its answer."""
+        return self._runner.run(self._begin(operation))
+
+    def end(self, begun: asyncio.Task[Result]) -> Result:
+        return self._runner.run(_answer(begun))
+
+    def go_on_until(self, condition: Callable[[], bool]) -> None:
+        """Let what was begun go on until this is so. Raises ``TimeoutError`` when it is not after a minute."""
+        self._runner.run(_wait_for(condition))
+
+    def backend(self, client: int) -> int:
+        """The process that serves a client, by the server's number for it."""
+        return self._clients[client].info.backend_pid
 
     def gather(self, count: int) -> None:
         """Have so many clients connected, so that a race need not wait for them."""
@@ -134,12 +152,16 @@ class Arena:
 
     async def _gather(self, count: int) -> None:
         if (missing := count - len(self._clients)) > 0:
-            more = clients(self._dsn, self._subject, missing)
+            more = clients(self.dsn, self.subject, missing)
             self._clients += await self._connections.enter_async_context(more)
 
-    async def _race(self, operations: Sequence[Operation], perform: Perform) -> Race:
-        await self._gather(len(operations))
-        journal, first = self._journal, len(self._journal.calls)
+    async def _begin(self, operation: Operation) -> asyncio.Task[Result]:
+        await self._gather(1)
+        return asyncio.create_task(self._journal.ask(self.perform, self._clients[0], 0, operation))
+
+    async def _race(self, operations: Sequence[Operation], perform: Perform, first: int) -> Race:
+        await self._gather(first + len(operations))
+        journal, before = self._journal, len(self._journal.calls)
         barrier = asyncio.Barrier(len(operations))
         released = 0.0
 
@@ -151,12 +173,21 @@ class Arena:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for session, operation in enumerate(operations):
+                for session, operation in enumerate(operations, first):
                     group.create_task(run(session, operation))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         seconds = perf_counter() - released
-        pairs = sorted(
-            zip(journal.calls[first:], journal.seconds[first:], strict=True), key=lambda pair: pair[0].session
-        )
+        asked = zip(journal.calls[before:], journal.seconds[before:], strict=True)
+        pairs = sorted(asked, key=lambda pair: pair[0].session)
         return Race(tuple(call for call, _ in pairs), seconds, tuple(took for _, took in pairs))
+
+
+async def _answer(begun: asyncio.Task[Result]) -> Result:
+    return await begun
+
+
+async def _wait_for(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_WAIT_S_MAX):
+        while not condition():
+            await asyncio.sleep(_LOOK_EVERY_S)

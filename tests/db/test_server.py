@@ -96,7 +96,7 @@ def test_it_is_entered_by_nobody_else(running: Server) -> None:
         ("fsync", "off"),
         ("full_page_writes", "off"),
         ("jit", "off"),
-        ("max_connections", "300"),
+        ("max_connections", "500"),
         ("shared_buffers", "128MB"),
         ("shared_preload_libraries", "pg_stat_statements"),
         ("TimeZone", "UTC"),
