@@ -5,11 +5,12 @@ An update that does not look at the lead's status marks again what a buyer has j
 
 from decimal import Decimal
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.operations import Buy, CompleteCredit, MarkSold
 from harness.marketplace.properties import RACING, WAITING
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
+from harness.words.fault import CANCEL
 
 TWO_LEADS = {"L1": LeadStart(Decimal(10)), "L2": LeadStart(Decimal(20))}
 
@@ -44,7 +45,7 @@ cancelled = Scenario(
     name="bulk-marking-cancelled",
     theory="A marking that is cut off half-way marks nothing, and can be done again.",
     start=Start({"A": Decimal(0)}, TWO_LEADS),
-    sessions={"admin": [MarkSold(("L1", "L2")), MarkSold(("L1", "L2"))], "nemesis": Cancel("admin")},
+    sessions={"admin": [MarkSold(("L1", "L2")), MarkSold(("L1", "L2"))], "nemesis": Nemesis("admin", CANCEL)},
     properties=("sold-once", "all-or-nothing", "no-lost-acknowledgement", "serializable"),
     happened=("cancelled", "failed:57014", "ok:MarkSold"),
 )

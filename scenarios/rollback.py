@@ -6,11 +6,12 @@ every one of its statements.
 
 from decimal import Decimal
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.operations import Buy, CompleteCredit, CompleteStripe
 from harness.marketplace.properties import BUYING, RACING, STRIPE
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
+from harness.words.fault import CANCEL
 
 TWO_LEADS = {"L1": LeadStart(Decimal(10)), "L2": LeadStart(Decimal(20))}
 
@@ -18,7 +19,7 @@ buyer_cancelled = Scenario(
     name="purchase-cancelled-anywhere",
     theory="A purchase dies at any of its statements: afterwards it happened whole or not at all.",
     start=Start({"A": Decimal(50)}, TWO_LEADS),
-    sessions={"alice": [Buy("A", ("L1", "L2"), "p")], "nemesis": Cancel("alice")},
+    sessions={"alice": [Buy("A", ("L1", "L2"), "p")], "nemesis": Nemesis("alice", CANCEL)},
     properties=BUYING,
     happened=("cancelled", "failed:57014", "ok:Buy"),
 )
@@ -27,7 +28,7 @@ another_buyer = Scenario(
     name="purchase-cancelled-beside-a-buyer",
     theory="Bob waits for a lead that Alice is buying when she is cut off: he gets it, and she pays nothing.",
     start=Start({"A": Decimal(50), "B": Decimal(50)}, {"L1": LeadStart(Decimal(10))}),
-    sessions={"alice": [Buy("A", ("L1",), "p")], "bob": [Buy("B", ("L1",), "q")], "nemesis": Cancel("alice")},
+    sessions={"alice": [Buy("A", ("L1",), "p")], "bob": [Buy("B", ("L1",), "q")], "nemesis": Nemesis("alice", CANCEL)},
     properties=RACING,
     happened=("overlap", "cancelled", "failed:57014", "ok:Buy", "refused:lead_unavailable"),
 )
@@ -38,7 +39,7 @@ completion_retried = Scenario(
     start=Start({"A": Decimal(50)}, TWO_LEADS, {"p": PurchaseStart("A", ("L1", "L2"))}),
     sessions={
         "alice": [CompleteCredit("p", "A", Decimal(30)), CompleteCredit("p", "A", Decimal(30))],
-        "nemesis": Cancel("alice"),
+        "nemesis": Nemesis("alice", CANCEL),
     },
     properties=BUYING,
     happened=("cancelled", "failed:57014", "ok:CompleteCredit", "replayed"),
@@ -48,7 +49,7 @@ stripe_completion_retried = Scenario(
     name="stripe-completion-cancelled-and-retried",
     theory="A Stripe completion is cut off and tried again: the leads are delivered, each counted once.",
     start=Start({"A": Decimal(0)}, TWO_LEADS, {"p": PurchaseStart("A", ("L1", "L2"), method="stripe")}),
-    sessions={"stripe": [CompleteStripe("p"), CompleteStripe("p")], "nemesis": Cancel("stripe")},
+    sessions={"stripe": [CompleteStripe("p"), CompleteStripe("p")], "nemesis": Nemesis("stripe", CANCEL)},
     properties=(*[each for each in STRIPE if each not in ("no-deadlock", "no-hang")], "webhook-idempotent"),
     happened=("cancelled", "failed:57014", "ok:CompleteStripe", "replayed"),
 )

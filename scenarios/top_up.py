@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.operations import Buy, TopUp
 from harness.marketplace.properties import RACING, WAITING
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start, TopUpStart
+from harness.words.fault import CANCEL
 
 against_purchase = Scenario(
     name="top-up-against-purchase",
@@ -41,7 +42,7 @@ cancelled = Scenario(
     name="top-up-cancelled-and-redelivered",
     theory="A top-up that dies on the way is delivered again: it is credited then, and once.",
     start=Start({"A": Decimal(5)}, {}, top_ups={"t": TopUpStart("A", Decimal(10))}),
-    sessions={"stripe": [TopUp("t"), TopUp("t")], "nemesis": Cancel("stripe")},
+    sessions={"stripe": [TopUp("t"), TopUp("t")], "nemesis": Nemesis("stripe", CANCEL)},
     properties=("conservation", "webhook-idempotent", "no-lost-acknowledgement", "serializable"),
     happened=("cancelled", "failed:57014", "ok:TopUp", "replayed"),
 )

@@ -6,11 +6,12 @@ a replay has it twice. And what is over stays over: no late payment revives a pu
 
 from decimal import Decimal
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.operations import Buy, CompleteStripe, Deliver
 from harness.marketplace.properties import RACING, STRIPE
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
+from harness.words.fault import CANCEL
 
 PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expired", "charge.refunded"
 DELIVERY = (*STRIPE, "webhook-idempotent")
@@ -59,7 +60,7 @@ cancelled_and_redelivered = Scenario(
     start=awaiting_payment("L1"),
     sessions={
         "stripe": [Deliver("evt", PAID, "p"), Deliver("evt", PAID, "p")],
-        "nemesis": Cancel("stripe"),
+        "nemesis": Nemesis("stripe", CANCEL),
     },
     properties=DELIVERY,
     happened=("cancelled", "failed:57014", "ok:Deliver", "replayed"),

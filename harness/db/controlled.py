@@ -7,6 +7,8 @@ each round trip and whoever drives the coroutine decides when it goes on.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -15,6 +17,9 @@ from psycopg import generators, pq, waiting
 from psycopg.abc import PQGen
 
 from harness.words.errors import CouldNotRun
+
+_GONE_S = 10.0
+"""How long a backend may take to end, seconds."""
 
 
 class RoundTrip:
@@ -50,6 +55,17 @@ class ControlledConnection(psycopg.AsyncConnection[Any]):
         self.statement: Any = None
         self.lent: psycopg.BaseConnection[Any] | None = None
         """As it was given last to a program that must not change it (``harness.db.lent``)."""
+        self.successor: ControlledConnection | None = None
+        """What its client has instead, since this one was lost."""
+
+    @property
+    def live(self) -> ControlledConnection:
+        """The connection that its client has now."""
+        return self if self.successor is None else self.successor.live
+
+    @property
+    def closed(self) -> bool:
+        return self.successor is not None or super().closed
 
     def take_statement(self) -> str:
         """The statement of the round trip that is about to start; empty for one that psycopg makes by itself."""
@@ -63,6 +79,8 @@ class ControlledConnection(psycopg.AsyncConnection[Any]):
     async def wait(self, gen: PQGen[Any], interval: float = 0.0, timeout: float | None = None) -> Any:
         # psycopg's interval serves Ctrl-C and its timeout the pool: the stage has a watchdog for both.
         del interval, timeout
+        if self.successor is not None:
+            raise psycopg.OperationalError("the connection is lost")
         return await RoundTrip(gen)
 
 
@@ -82,6 +100,29 @@ def connect_controlled(dsn: str) -> ControlledConnection:
     connection = ControlledConnection(pgconn)
     connection._autocommit = True  # the public setter is a coroutine, and there is nobody to drive it yet
     return connection
+
+
+def hang_up(pgconn: pq.abc.PGconn) -> None:
+    """Close a connection; back when the server has closed its end too, which is when the backend's process is gone.
+
+    Raises ``CouldNotRun`` for a backend that stays.
+    """
+    with socket.socket(fileno=os.dup(pgconn.socket)) as line:
+        line.settimeout(_GONE_S)
+        try:
+            line.shutdown(socket.SHUT_WR)
+            while line.recv(65536):
+                pass
+        except TimeoutError as error:
+            raise CouldNotRun(
+                "backend-stays",
+                f"backend {pgconn.backend_pid} has not ended {_GONE_S:g} s after its connection was closed",
+                expected="a server that notices it at once",
+                remedy="see the server's log; a --dsn must lead to PostgreSQL itself, not to a pooler",
+            ) from error
+        except OSError:  # reset: it is gone
+            pass
+    pgconn.finish()
 
 
 def execute_plainly(pgconn: pq.abc.PGconn, statement: str) -> None:

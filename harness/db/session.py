@@ -14,7 +14,7 @@ from psycopg.waiting import Ready, Wait
 from harness.db.controlled import ControlledConnection, RoundTrip, execute_plainly
 from harness.db.entry import BEGIN, entry
 from harness.words.errors import CouldNotRun
-from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState
+from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState, Struck
 
 _POINT_SQLSTATE = b"HP001"
 _FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
@@ -24,6 +24,9 @@ _READY_W = Ready.W
 _WAIT_W = Wait.W
 
 READY, RUNNING, BLOCKED, DONE = SessionState
+
+CONNECTION_LOST = "08006"
+"""What a client is told that libpq tells no SQLSTATE."""
 
 _ENOUGH = 12
 """Points ahead at which a gate need not be moved further away."""
@@ -41,6 +44,8 @@ class Gatekeeper(Protocol):
     def confirm(self) -> None: ...
 
     def cycle_in(self, detail: str) -> tuple[int, ...]: ...
+
+    def bury(self, session: ClientSession) -> None: ...
 
 
 class ClientSession:
@@ -91,7 +96,7 @@ class ClientSession:
         self.statement = ""
         self.sent = ""
         self.entered = 0
-        self.struck: int | None = None
+        self.struck: Struck | None = None
         self.at_gate = False
         self.turn = 0
         self.stop = 1
@@ -122,6 +127,18 @@ class ClientSession:
         self.at_gate = False
         self._opening = 0
         self._resume(None)
+
+    def detach(self) -> Coroutine[RoundTrip, Any, Any]:
+        """Take its program away: what is under way here goes on for nobody, and the connection ends with it."""
+        program, self._coroutine = self._coroutine, None
+        assert program is not None
+        return program
+
+    def adopt(self, program: Coroutine[RoundTrip, Any, Any], error: psycopg.Error) -> None:
+        """Go on with the program of a session that has lost its connection, and learns it by ``error``."""
+        self._coroutine = program
+        self.error = error.sqlstate or CONNECTION_LOST
+        self._resume(None, error)
 
     def abandon(self) -> None:
         """Forget the program of a run that was given up, and the connection with it."""
@@ -186,7 +203,7 @@ class ClientSession:
             self._resume(stop.value)
         except psycopg.Error as error:
             self._generator = None
-            self.error = error.sqlstate or "08006"
+            self.error = error.sqlstate or CONNECTION_LOST
             if self.error == DEADLOCK_DETECTED:
                 self.cycle = self.stage.cycle_in(error.diag.message_detail or "")
             self._resume(None, error)
@@ -196,7 +213,9 @@ class ClientSession:
     def _resume(self, value: Any, error: BaseException | None = None) -> None:
         """Give the program its answer; it goes on until the next round trip or its end."""
         coroutine = self._coroutine
-        assert coroutine is not None
+        if coroutine is None:
+            self.stage.bury(self)
+            return
         try:
             trip = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration:

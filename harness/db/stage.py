@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import signal
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import resources
 from select import select
@@ -21,10 +20,11 @@ from typing import Any
 import psycopg
 from psycopg import generators, pq, waiting
 
-from harness.db.canceller import Canceller
-from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly
+from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly, hang_up
+from harness.db.nemesis import Nemesis
 from harness.db.session import ClientSession
 from harness.words.errors import CouldNotRun
+from harness.words.fault import Strike
 from harness.words.stage import FOREIGN, Actor, SessionState
 
 READY, RUNNING, BLOCKED, DONE = SessionState
@@ -53,6 +53,7 @@ _STATEMENTS = {
     b"blockers": b"SELECT pid, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ')"
     b" FROM pg_catalog.unnest($1::int[]) AS pid",
     b"cancel": b"SELECT pg_catalog.pg_cancel_backend($1)",
+    b"kill": b"SELECT pg_catalog.pg_terminate_backend($1)",
     b"terminate": b"SELECT pg_catalog.pg_terminate_backend($1, 10000)",
     b"leave_all_gates": b"SELECT pg_catalog.pg_advisory_unlock_all()",
     b"gate_base": b"SELECT harness.gate($1, 0)",
@@ -112,8 +113,8 @@ class PostgresStage:
 
     # -- the life of a run ------------------------------------------------------------------------------------
 
-    def set_scene(self, cast: Sequence[Program | int], entries: Mapping[str, frozenset[int]] = _NO_ENTRIES) -> None:
-        """Put a program on a session for each member of the cast; an ``int`` is a canceller of that session.
+    def set_scene(self, cast: Sequence[Program | Strike], entries: Mapping[str, frozenset[int]] = _NO_ENTRIES) -> None:
+        """Put a program on a session for each member of the cast, and a nemesis in the place of each strike.
 
         ``entries`` (``harness.db.entry``) are the functions that a call enters without stopping before their first
         statement; only for transactions in READ COMMITTED.
@@ -124,8 +125,8 @@ class PostgresStage:
         self._by_fd.clear()
         self._index_of_pid.clear()
         for index, member in enumerate(cast):
-            if isinstance(member, int):
-                actors.append(Canceller(self, member))
+            if isinstance(member, Strike):
+                actors.append(Nemesis(self, index, member))
                 continue
             session = self._session(clients)
             clients += 1
@@ -140,7 +141,7 @@ class PostgresStage:
             self._pool.append(self._connect())
         session = self._pool[number]
         if session.connection.closed:
-            self._ask(b"leave_gate", (session.gate(session.stop),))
+            self.ask(b"leave_gate", (session.gate(session.stop),))
             session = self._pool[number] = self._connect()
         return session
 
@@ -153,11 +154,37 @@ class PostgresStage:
         except BaseException:
             connection.pgconn.finish()
             raise
-        session.gate_base = int(self._ask(b"gate_base", (b"%d" % session.pid,)).get_value(0, 0) or b"")
-        self._ask(b"close_gate", (session.gate(session.stop),))
+        session.gate_base = int(self.ask(b"gate_base", (b"%d" % session.pid,)).get_value(0, 0) or b"")
+        self.ask(b"close_gate", (session.gate(session.stop),))
         if self._pin is not None:
             self._pin(session.pid)
         return session
+
+    def replace(self, number: int) -> ClientSession:
+        """Another session in the place of session ``number``, for a client that loses its connection.
+
+        Whoever asks for it sees to the old one's program (``detach``, ``adopt``) and to its end.
+        """
+        lost = self.actors[number]
+        assert isinstance(lost, ClientSession)
+        session = self._pool[self._pool.index(lost)] = self._connect()
+        lost.connection.successor = session.connection
+        self.cast_as(number, session)
+        self._by_fd[session.fd] = session
+        return session
+
+    def cast_as(self, number: int, session: ClientSession) -> None:
+        """Let a session act as number ``number`` of the run from now on."""
+        self.actors[number] = session
+        self._index_of_pid[session.pid] = number
+
+    def bury(self, session: ClientSession) -> None:
+        """Close a connection that has no client any more; back when its backend is gone, with all its locks."""
+        del self._by_fd[session.fd]
+        hang_up(session.pgconn)
+        del self._index_of_pid[session.pid]
+        session.state = DONE
+        self.ask(b"leave_gate", (session.gate(session.stop),))
 
     def session_in_transaction(self) -> int | None:
         """The first session that is not idle outside a transaction, after a run; None when all are."""
@@ -169,11 +196,11 @@ class PostgresStage:
     def drop_sessions(self) -> None:
         """End every session: after a hang, and before another role or isolation level."""
         self._drain()
-        for session in self._pool:
+        for session in {*self._pool, *self._by_fd.values()}:  # a ghost is in no pool
             # Ended before its gate opens: an abandoned function must not go on to its commit.
-            self._ask(b"terminate", (b"%d" % session.pid,))
+            self.ask(b"terminate", (b"%d" % session.pid,))
             session.abandon()
-        self._ask(b"leave_all_gates", ())
+        self.ask(b"leave_all_gates", ())
         self._pool.clear()
         self._by_fd.clear()
         self._index_of_pid.clear()
@@ -253,7 +280,7 @@ class PostgresStage:
         if stop > session.stop:
             self.open_gate(session, stop)
             return
-        self._ask(b"open_gate", (session.gate(stop), session.gate(session.stop)))
+        self.ask(b"open_gate", (session.gate(stop), session.gate(session.stop)))
         session.stop = stop
 
     def hold(self, session: int) -> None:
@@ -273,7 +300,7 @@ class PostgresStage:
     def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
         """Who blocks whom, from ``pg_blocking_pids``; waiting for one's own gate is not being blocked."""
         pids = [self.actors[index].pid for index in sessions]  # type: ignore[attr-defined]
-        result = self._ask(b"blockers", (b"{%s}" % b",".join(b"%d" % pid for pid in pids),))
+        result = self.ask(b"blockers", (b"{%s}" % b",".join(b"%d" % pid for pid in pids),))
         controller = self._controller.backend_pid
         picture: dict[int, tuple[int, ...]] = {}
         for row in range(result.ntuples):
@@ -295,32 +322,6 @@ class PostgresStage:
         pids = re.findall(r"^\D*(\d+)", detail, re.MULTILINE)
         return tuple(self._index_of_pid.get(int(pid), FOREIGN) for pid in pids)
 
-    def cancel(self, target: int) -> bool:
-        """Cancel the statement of a session, at its gate or in a lock wait; False for one that executes none."""
-        session = self.actors[target]
-        assert isinstance(session, ClientSession)
-        session.passed.clear()
-        gate = b""
-        if session.at_gate:
-            # A function can catch the cancel and go on to its next point: that gate must be closed before.
-            session.at_gate = False
-            gate = session.gate(session.stop)
-            session.stop = session.turn + 1
-            self._ask(b"close_gate", (session.gate(session.stop),))
-        elif session.state is not BLOCKED:
-            return False
-        elif self.can_freeze:
-            self.thaw(target)
-        session.state = RUNNING
-        self._ask(b"cancel", (b"%d" % session.pid,))
-        # The server delivers the signal when it likes; until then the session would still look blocked.
-        deadline = time.monotonic() + 5.0
-        while session.state is RUNNING and time.monotonic() < deadline:
-            self.pump(0.005)
-        if gate:
-            self._ask(b"leave_gate", (gate,))
-        return True
-
     def freeze(self, session: int) -> None:
         """SIGSTOP the backend of a session that waits for a lock."""
         os.kill(self.actors[session].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
@@ -332,7 +333,7 @@ class PostgresStage:
     def picture(self) -> str:
         """Activities and locks of the sessions, one per line."""
         pids = b",".join(b"%d" % pid for pid in self._index_of_pid)
-        result = self._ask(b"picture", (b"{%s}" % pids,))
+        result = self.ask(b"picture", (b"{%s}" % pids,))
         lines = []
         for row in range(result.ntuples):
             cells = [(result.get_value(row, column) or b"-").decode() for column in range(result.nfields)]
@@ -342,7 +343,8 @@ class PostgresStage:
 
     # -- the controller's conversation ------------------------------------------------------------------------
 
-    def _ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
+    def ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
+        """Have the controller execute one of its statements."""
         self._drain()
         result: pq.abc.PGresult = self._controller.exec_prepared(name, parameters)
         if result.status != pq.ExecStatus.TUPLES_OK:

@@ -24,10 +24,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.engine.waits import cycle_through
+from harness.engine.step_order import put_chosen_first
+from harness.engine.waits import cycle_through, rename
 from harness.words.history import Event, EventKind
 from harness.words.schedule import Decision
-from harness.words.stage import CANCEL_POINT, FOREIGN, SessionState, Stage
+from harness.words.stage import FAULT_POINT, FOREIGN, Actor, SessionState, Stage, Struck
 
 READY, RUNNING, BLOCKED, DONE = SessionState
 
@@ -81,7 +82,7 @@ class Run:
 
     ``points`` has for each step the scheduling point at which the chosen session stood (or that it passed on its way
     into a function), ``statements`` for those on the client what was sent to the server; ``events`` what is worth
-    a line in a report besides (waits, wake-ups, errors, cancels), and together with ``decisions`` what a replay must
+    a line in a report besides (waits, wake-ups, errors, faults), and together with ``decisions`` what a replay must
     reproduce.
     """
 
@@ -89,6 +90,8 @@ class Run:
     points: list[int] = field(default_factory=list)
     statements: dict[int, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    strikes: dict[int, Struck] = field(default_factory=dict)
+    """By step: whom a nemesis struck, and where that one stood."""
 
     @property
     def steps(self) -> int:
@@ -156,11 +159,13 @@ class Execution:
             points.append(actor.point)
             self._taken = (enabled, chosen, 0)
             clock.begins(step, chosen)
-            if actor.point == CANCEL_POINT or (blocked and not (self._keeps_locks and stage.can_freeze)):
+            if actor.point == FAULT_POINT or (blocked and not (self._keeps_locks and stage.can_freeze)):
                 if not stage.can_freeze:
                     self._let_timeouts_fire()
                 self._moved = monotonic()
                 actor.advance(1)
+                if actor.struck is not None:
+                    self._note_strike(run, actor, chosen)
                 self._settle(run)
             else:
                 self._moved = monotonic()
@@ -173,9 +178,6 @@ class Execution:
                     self._settle(run)
                 else:
                     self._note_arrivals(run)
-            if actor.struck is not None:
-                run.events.append(Event(step, chosen, EventKind.CANCEL, "", (actor.struck,)))
-                actor.struck = None
             if actor.sent:
                 run.statements[step], actor.sent = actor.sent, ""
                 if actor.entered:
@@ -183,7 +185,7 @@ class Execution:
             current = chosen
             if blocked:
                 self._tell_new_peers(run)
-            self._close_step(run, step, chosen)
+            put_chosen_first(run.events, step, chosen)
             clock.settled(len(decisions) - 1)
 
     # -- one step ---------------------------------------------------------------------------------------------
@@ -270,6 +272,24 @@ class Execution:
         del self._peers[session]
         run.events.append(Event(run.steps - 1, session, EventKind.WAKE, "", self._told.pop(session)))
 
+    def _note_strike(self, run: Run, nemesis: Actor, number: int) -> None:
+        """Write down whom a nemesis struck. Does that session act in its place now, then it is there that it waits."""
+        struck, nemesis.struck = nemesis.struck, None
+        assert struck is not None
+        run.strikes[run.steps - 1] = struck
+        run.events.append(Event(run.steps - 1, number, EventKind.FAULT, struck.fault, (struck.target,)))
+        target = struck.target
+        if self._stage.actors[number] is nemesis or target not in self._blocked:
+            return
+        run.events.append(Event(run.steps - 1, target, EventKind.WAKE, "", self._told[target]))
+        run.events.append(Event(run.steps - 1, number, EventKind.WAIT, "", self._told[target]))
+        rename(self._blocked, target, number)
+        rename(self._peers, target, number)
+        rename(self._told, target, number)
+        if target in self._frozen:
+            self._frozen.remove(target)
+            self._frozen.add(number)
+
     def _tell_new_peers(self, run: Run) -> None:
         """Write down whom the waiters wait for now: the lock can have gone to another one of them."""
         for session in self._blocked:
@@ -315,16 +335,6 @@ class Execution:
                 self._blocked[victim] = self._moved
                 self._peers[victim] = self._told[victim] = cycle[1:2]
             run.events.append(Event(step, victim, EventKind.DEADLOCK, "", cycle))
-
-    @staticmethod
-    def _close_step(run: Run, first_step: int, chosen: int) -> None:
-        """The chosen session's events of a step come first: two messages may arrive in one read or in two."""
-        events = run.events
-        if len(events) > 1 and events[-2].step >= first_step:
-            first = len(events)
-            while first and events[first - 1].step >= first_step:
-                first -= 1
-            events[first:] = sorted(events[first:], key=lambda event: (event.step, event.session != chosen))
 
     # -- deadlocks --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def cycle_through(closer: int, waits: Mapping[int, Sequence[int]]) -> list[int]:
@@ -21,3 +24,10 @@ def cycle_through(closer: int, waits: Mapping[int, Sequence[int]]) -> list[int]:
         return False
 
     return path if search(closer) else []
+
+
+def rename(table: dict[int, T], old: int, new: int) -> None:
+    """Give an entry another number and leave it in its place."""
+    entries = [(new if number == old else number, value) for number, value in table.items()]
+    table.clear()
+    table.update(entries)

@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.marketplace.operations import Operation
+from harness.words.fault import Fault
 from harness.words.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """A session with one step: it cancels whatever statement the named session is executing at that moment.
+class Nemesis:
+    """A session with one step: it strikes the named session, wherever that is at that moment.
 
-    Explored over all schedules, it fails that session's operations at every statement in turn.
+    Explored over all schedules, it strikes at every step in turn.
     """
 
     session: str
+    fault: Fault
 
 
-Sessions = Mapping[str, Sequence[Operation] | Cancel]
+Sessions = Mapping[str, Sequence[Operation] | Nemesis]
 """The name of each session to its program; sessions are numbered in this order."""
 
 
@@ -48,9 +50,11 @@ def alone(operation: Operation, session: str = "client") -> Block:
 
 def operations_of(sessions: Sessions) -> tuple[Operation, ...]:
     """Every operation of these sessions, session by session."""
-    return tuple(operation for program in sessions.values() if not isinstance(program, Cancel) for operation in program)
+    return tuple(
+        operation for program in sessions.values() if not isinstance(program, Nemesis) for operation in program
+    )
 
 
 def outline(sessions: Sessions) -> list[tuple[str, object]]:
     """Sessions as values with a stable ``repr``."""
-    return [(name, program if isinstance(program, Cancel) else tuple(program)) for name, program in sessions.items()]
+    return [(name, program if isinstance(program, Nemesis) else tuple(program)) for name, program in sessions.items()]

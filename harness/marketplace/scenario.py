@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from harness.marketplace.block import Block, Cancel, Sessions, operations_of, outline
+from harness.marketplace.block import Block, Nemesis, Sessions, operations_of, outline
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -32,6 +32,7 @@ from harness.marketplace.operations import (
 )
 from harness.marketplace.start import PurchaseStart, Start
 from harness.words.errors import UsageError
+from harness.words.fault import CANCEL
 from harness.words.history import EventKind, History, Status
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
@@ -105,6 +106,7 @@ def labels(history: History) -> Counter[str]:
       refusal's word or the SQLSTATE (``refused:lead_unavailable``, ``failed:57014``)
     - ``replayed``: an answer said that the work had been done before
     - ``wait``, ``deadlock``, ``cancelled``: the server had a session wait, broke a deadlock, cancelled a statement
+    - ``fault:terminate``, ``fault:error 40001`` and so on: a nemesis found something to strike
     - ``ended:refund_required`` and so on: a purchase ended in a status in which it had not started
     """
     seen: Counter[str] = Counter()
@@ -121,7 +123,9 @@ def labels(history: History) -> Counter[str]:
             if other.session != call.session and call.overlaps(other):
                 seen["overlap"] += 1
     for event in history.events:
-        if word := _EVENT_LABELS.get(event.kind):
+        if event.kind is EventKind.FAULT:
+            seen[f"fault:{event.detail}"] += 1
+        if word := _EVENT_LABELS.get((event.kind, event.detail)):
             seen[word] += 1
     before = history.start.purchases
     for name, status in history.final.purchases:
@@ -130,7 +134,11 @@ def labels(history: History) -> Counter[str]:
     return seen
 
 
-_EVENT_LABELS = {EventKind.WAIT: "wait", EventKind.DEADLOCK: "deadlock", EventKind.CANCEL: "cancelled"}
+_EVENT_LABELS = {
+    (EventKind.WAIT, ""): "wait",
+    (EventKind.DEADLOCK, ""): "deadlock",
+    (EventKind.FAULT, str(CANCEL)): "cancelled",
+}
 
 
 def missing(wanted: Sequence[str], seen: Collection[str]) -> tuple[str, ...]:
@@ -203,10 +211,10 @@ def _mistakes(scenario: Scenario) -> Iterator[str]:
             yield f"exercises names {property_id!r}, which is not among its properties"
     for sessions in (*(block.sessions for block in scenario.prologue), scenario.sessions):
         for session, program in sessions.items():
-            if isinstance(program, Cancel):
+            if isinstance(program, Nemesis):
                 target = sessions.get(program.session)
-                if target is None or isinstance(target, Cancel):
-                    yield f"{session!r} cancels {program.session!r}, which is no session that executes statements"
+                if target is None or isinstance(target, Nemesis):
+                    yield f"{session!r} strikes {program.session!r}, which is no session that executes statements"
             elif not program:
                 yield f"session {session!r} does nothing"
     yield from _undeclared(scenario.start, scenario.operations)

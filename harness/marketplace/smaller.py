@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from harness.marketplace.block import Block, Cancel, Sessions
+from harness.marketplace.block import Block, Nemesis, Sessions
 from harness.marketplace.operations import Buy, Checkout, MarkSold, Operation, Validate
 from harness.marketplace.scenario import Scenario, ScenarioError
 from harness.marketplace.start import Start
@@ -44,18 +44,18 @@ def _changes(scenario: Scenario) -> Iterator[dict[str, Any]]:
 
 
 def without_session(sessions: Sessions, gone: str) -> Sessions:
-    """The other sessions, without those that cancel the one that goes."""
+    """The other sessions, without those that strike the one that goes."""
     return {
         name: program
         for name, program in sessions.items()
-        if name != gone and not (isinstance(program, Cancel) and program.session == gone)
+        if name != gone and not (isinstance(program, Nemesis) and program.session == gone)
     }
 
 
 def _without_one_operation(sessions: Sessions) -> Iterator[Sessions]:
     """Of sessions that have more than one; then without one of the leads that an operation is about."""
     for name, program in reversed([*sessions.items()]):
-        if isinstance(program, Cancel):
+        if isinstance(program, Nemesis):
             continue
         for number in reversed(range(len(program))):
             if len(program) > 1:

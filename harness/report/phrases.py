@@ -61,6 +61,22 @@ def sqlstate(detail: str) -> str:
     return f"{code} {message or SQLSTATES.get(code, 'error')}".strip()
 
 
+_STRIKES = {
+    "cancel": "cancels {}",
+    "terminate": "terminates {}",
+    "cut-before-send": "cuts {} off, unsent",
+    "cut-after-send": "cuts {} off, sent",
+    "error": "raises {} in {}",
+    "lock-timeout": "lets {} wait for no lock",
+}
+
+
+def strike(fault: str, session: str) -> str:
+    """``raises 40001 in alice`` from ``error 40001``; a fault of another kind is told as it is."""
+    kind, _, sqlstate = fault.partition(" ")
+    return _STRIKES.get(kind, f"{kind} {{}}").format(*([sqlstate] if sqlstate else []), session)
+
+
 def label(text: str) -> str:
     """``refused:lead_reserved|busy`` as ``refused:lead_reserved or busy``."""
     return text.replace("|", " or ")

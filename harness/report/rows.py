@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.report.phrases import operation, sqlstate
+from harness.report.phrases import operation, sqlstate, strike
 from harness.report.statement import writes
 
 FOLD_MIN = 3
@@ -68,9 +68,10 @@ class _Telling:
         events = list(step["events"])
         if "invokes" in step:
             yield self._row(session, f"▸ {operation(step['invokes'])}", style="bold")
-        if step["where"] == "cancel":
-            struck = next((event for event in events if event["kind"] == "cancel"), None)
-            yield self._row(session, f"  cancels {_names(struck)}" if struck else "  finds nothing to cancel")
+        if step["where"] == "fault":
+            struck = next((event for event in events if event["kind"] == "fault"), None)
+            done = strike(struck.get("detail", ""), _names(struck)) if struck else "finds nothing to strike"
+            yield self._row(session, f"  {done}", step.get("statement", ""))
             events = [event for event in events if event is not struck]
         elif step["where"] == "client":
             yield self._sent(session, step.get("statement", ""), self._next_place(index, step["session"]))
@@ -80,7 +81,7 @@ class _Telling:
         if answer and not step.get("statement"):
             events.remove(answer)
             yield self._row(session, f"{_line(step):>3} → {answer['detail']}", style=_mood(answer["detail"]))
-        elif step["where"] not in ("cancel", "client"):
+        elif step["where"] not in ("fault", "client"):
             yield self._row(session, f"{_line(step):>3} ", step.get("statement") or "end of function")
         yield from self._of_events(events)
 
@@ -170,5 +171,5 @@ def _line(step: Step) -> str:
 
 
 def _function(where: str) -> str:
-    """``complete`` of ``public.complete(uuid,numeric):25``; empty for the client and a cancel."""
+    """``complete`` of ``public.complete(uuid,numeric):25``; empty for the client and a fault."""
     return where.rpartition(":")[0].partition("(")[0].rpartition(".")[2]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.db.controlled import ControlledConnection
 from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
-from harness.marketplace.block import Cancel, Sessions
+from harness.marketplace.block import Nemesis, Sessions
 from harness.words.errors import CouldNotRun
+from harness.words.fault import Strike
 from harness.words.history import Call, Result
 
-Cast = Sequence[Program | int]
-"""What stands on the stage: a client program, or the number of the session whose statement is cancelled."""
+Cast = Sequence[Program | Strike]
+"""What stands on the stage: a client program, or who strikes one of them."""
 
 
 class Client(Protocol):
@@ -37,18 +39,22 @@ class Player:
         self._execution = Execution(stage, keeps_locks=keeps_locks)
         self._recorder = Recorder()
 
+    async def _perform(self, connection: ControlledConnection, operation: Any) -> Result:
+        """A client that has lost its connection asks for its next operation on another one."""
+        return await self._client.perform(connection.live, operation)
+
     def cast(self, sessions: Sessions) -> tuple[Cast, Mapping[str, frozenset[int]]]:
         """What ``play`` wants, made once for sessions that are played often."""
         numbers = {name: number for number, name in enumerate(sessions)}
-        cast: list[Program | int] = [
-            numbers[program.session]
-            if isinstance(program, Cancel)
-            else self._recorder.program(numbers[name], program, self._client.perform)
+        cast: list[Program | Strike] = [
+            Strike(numbers[program.session], program.fault)
+            if isinstance(program, Nemesis)
+            else self._recorder.program(numbers[name], program, self._perform)
             for name, program in sessions.items()
         ]
-        # Who cancels must find every statement there is, the first one too.
-        cancels = any(isinstance(program, Cancel) for program in sessions.values())
-        return cast, {} if cancels else self._entries
+        # A nemesis must find every statement there is, the first one too.
+        struck = any(isinstance(program, Nemesis) for program in sessions.values())
+        return cast, {} if struck else self._entries
 
     def play(self, cast: Cast, entries: Mapping[str, frozenset[int]], chooser: Chooser) -> tuple[Run, tuple[Call, ...]]:
         """Run the sessions of ``cast`` to their ends: the run, and the calls with their steps in it.

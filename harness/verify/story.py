@@ -11,7 +11,7 @@ from harness.db.plan import Plan
 from harness.engine.execution import Run
 from harness.marketplace.scenario import Scenario
 from harness.words.history import Call, EventKind, History, Result
-from harness.words.stage import CANCEL_POINT, CLIENT_POINT
+from harness.words.stage import CLIENT_POINT, FAULT_POINT
 
 
 def tell(scenario: Scenario, plan: Plan, run: Run, history: History) -> dict[str, Any]:
@@ -33,8 +33,10 @@ def tell_run(names: Sequence[str], plan: Plan, run: Run, history: History) -> di
         session = decision.chosen
         call = _call_at(history, session, number)
         step: dict[str, Any] = {"step": number, "session": names[session], "events": []}
-        if point == CANCEL_POINT:
-            step["where"] = "cancel"
+        if point == FAULT_POINT:
+            step["where"] = "fault"
+            if sent := " ".join(run.statements.get(number, "").split()):
+                step["statement"] = sent
         elif point == CLIENT_POINT:
             step["where"] = "client"
             step["statement"] = " ".join(run.statements.get(number, "").split())

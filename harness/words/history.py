@@ -49,7 +49,8 @@ class Call:
     """One operation of a history, with its place in the event order.
 
     ``invoked`` and ``returned`` are step numbers: an operation that returned before another was invoked precedes it
-    in real time. ``returned`` is None when the client never got an answer.
+    in real time. ``returned`` is None when the client never got an answer. One of which the client does not know how it
+    ended precedes nothing: the server may still be at it.
     """
 
     session: int
@@ -59,7 +60,9 @@ class Call:
     result: Result
 
     def precedes(self, other: Call) -> bool:
-        return self.returned is not None and self.returned < other.invoked
+        if self.returned is None or self.result.status is Status.UNKNOWN:
+            return False
+        return self.returned < other.invoked
 
     def overlaps(self, other: Call) -> bool:
         return not self.precedes(other) and not other.precedes(self)
@@ -78,7 +81,8 @@ class EventKind(StrEnum):
     RETURN = "return"
     ERROR = "error"
     """A statement of the session ended in an error; ``detail`` has the SQLSTATE and the message."""
-    CANCEL = "cancel"
+    FAULT = "fault"
+    """A nemesis struck the session in ``peers``; ``detail`` says how."""
     DONE = "done"
 
 
@@ -105,4 +109,4 @@ class History:
     final: Any
     events: tuple[Event, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    """How often each interesting thing happened: wait, wake, deadlock, conflict, rollback, replay, cancel."""
+    """How often each interesting thing happened: wait, wake, deadlock, conflict, rollback, replay, fault."""

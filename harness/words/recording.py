@@ -21,7 +21,7 @@ class Recording:
     """What must be the same for a replay to be one, and what it must reproduce.
 
     ``subject_digest`` and ``scenario_digest`` say what was run; ``decisions`` with their enabled sets, and ``events``
-    (waits, wake-ups, deadlocks, cancels, SQLSTATEs), what happened; ``outcome`` is the fingerprint of answers and end.
+    (waits, wake-ups, deadlocks, faults, SQLSTATEs), what happened; ``outcome`` is the fingerprint of answers and end.
     """
 
     subject: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class SessionState(IntEnum):
@@ -25,12 +25,25 @@ FOREIGN = -1
 """A blocker that is no session of the run (an autovacuum worker, somebody else's transaction)."""
 
 
+class Struck(NamedTuple):
+    """What a nemesis has struck: the session, by which fault, and where it stood."""
+
+    target: int
+    fault: str
+    point: int
+    """The point inside a function that it had come to last, or ``CLIENT_POINT``."""
+    statement: str
+    """What its client had sent last, or was about to send."""
+    waiting: bool
+    """It waited for a lock."""
+
+
 class Actor(Protocol):
     """One session of a run."""
 
     state: SessionState
     point: int
-    """Where it is while READY: the id of the point inside a function, or ``CLIENT_POINT``, or ``CANCEL_POINT``."""
+    """Where it is while READY: the id of the point inside a function, or ``CLIENT_POINT``, or ``FAULT_POINT``."""
     error: str
     """SQLSTATE of the statement that failed last, else empty. The engine clears it."""
 
@@ -45,8 +58,8 @@ class Actor(Protocol):
     """What it has sent to the server since the engine cleared this."""
     entered: int
     """The first point of the function that it entered in the same step in which it called it, else 0."""
-    struck: int | None
-    """The session whose statement its last step cancelled, for a canceller that found one executing."""
+    struck: Struck | None
+    """The session that its last step struck, for a nemesis that found something to strike. The engine clears it."""
     at_gate: bool
     """True while it stands at a point inside a function."""
 
@@ -55,7 +68,7 @@ class Actor(Protocol):
 
 
 CLIENT_POINT = -1
-CANCEL_POINT = -2
+FAULT_POINT = -2
 
 DEADLOCK_DETECTED = "40P01"
 

@@ -16,13 +16,14 @@ from harness.db.stage import PostgresStage, install_gate
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.explore.sparse import Sparse
+from harness.words.fault import Strike
 from harness.words.history import EventKind, History, Result, Status
 from harness.words.schedule import Switch
 
 Operation = str | Callable[[ControlledConnection], Awaitable[Any]]
 """A statement, or client code of several."""
-Sessions = Sequence[Sequence[Operation] | int]
-"""The operations of each session; an int is a canceller of that session."""
+Sessions = Sequence[Sequence[Operation] | int | Strike]
+"""The operations of each session; an int cancels what that session executes."""
 
 SCHEMA = """
 CREATE TABLE account (id integer PRIMARY KEY, balance integer NOT NULL);
@@ -50,7 +51,8 @@ END $$;
 """Points: ``take`` stops before it locks (1), writes (2), returns (3); ``move`` before each update, and at its end."""
 
 
-async def perform(connection: ControlledConnection, operation: Operation) -> Result:
+async def perform(first: ControlledConnection, operation: Operation) -> Result:
+    connection = first.live
     try:
         if not isinstance(operation, str):
             return Result(Status.OK, value=(("answer", await operation(connection)),))
@@ -58,7 +60,7 @@ async def perform(connection: ControlledConnection, operation: Operation) -> Res
         row = await cursor.fetchone() if cursor.description else None
         return Result(Status.OK, value=(("answer", row and row[0]),))
     except psycopg.Error as error:
-        return Result(Status.FAILED, error.sqlstate or "08006")
+        return Result(Status.UNKNOWN if connection.closed else Status.FAILED, error.sqlstate or "08006")
 
 
 class BankTrial:
@@ -74,9 +76,10 @@ class BankTrial:
         self._entries = entries
         self._recorder = Recorder()
         self._execution = Execution(stage, hang_after_s=hang_s)
+        strikes = (Strike(program) if isinstance(program, int) else program for program in sessions)
         self._cast = [
-            program if isinstance(program, int) else self._recorder.program(number, program, perform)
-            for number, program in enumerate(sessions)
+            program if isinstance(program, Strike) else self._recorder.program(number, program, perform)
+            for number, program in enumerate(strikes)
         ]
 
     def run(self, chooser: Chooser) -> tuple[Run, History]:

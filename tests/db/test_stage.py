@@ -14,7 +14,8 @@ from harness.db.stage import PostgresStage, install_gate
 from harness.engine.execution import Execution
 from harness.engine.recorder import Recorder
 from harness.explore.sparse import Sparse
-from harness.words.stage import CANCEL_POINT, DEADLOCK_DETECTED, FOREIGN, SessionState
+from harness.words.fault import Strike
+from harness.words.stage import DEADLOCK_DETECTED, FAULT_POINT, FOREIGN, SessionState
 
 from .bank import Bank, codes, told
 
@@ -171,8 +172,8 @@ def test_whoever_stands_at_its_gate_is_not_blocked(bank: Bank) -> None:
 
 def test_a_canceller_stands_at_a_point_of_its_own(bank: Bank) -> None:
     with PostgresStage(bank.dsn, local=bank.local) as stage:
-        stage.set_scene([idle, 0])
-        assert (stage.actors[1].point, stage.actors[1].state) == (CANCEL_POINT, SessionState.READY)
+        stage.set_scene([idle, Strike(0)])
+        assert (stage.actors[1].point, stage.actors[1].state) == (FAULT_POINT, SessionState.READY)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.db.controlled import ControlledConnection
+from harness.db.nemesis import Nemesis
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.replay import Exact
 from harness.words.history import EventKind
@@ -52,7 +53,7 @@ def bank(module_database: str, server: AnyServer) -> Iterator[Bank]:
 @pytest.mark.parametrize("point", [1, 2, 3])
 def test_a_cancel_at_a_point_fails_the_statement_and_nothing_is_changed(bank: Bank, point: int) -> None:
     run, history = bank.trial([[TAKE], 0]).play((point, 1))
-    assert told(run) == [(point, 1, "cancel", 0), (point, 0, "error", "57014")]
+    assert told(run) == [(point, 1, "fault", "cancel", 0), (point, 0, "error", "57014")]
     assert codes(history) == ["57014"]
     assert history.final[0] == (1, 15)
 
@@ -79,7 +80,7 @@ def test_a_cancel_in_a_lock_wait_ends_the_wait(bank: Bank) -> None:
     run, history = bank.trial([[TAKE], [TAKE], 1]).play((2, 1), (4, 2))
     assert told(run) == [
         (3, 1, "wait", 0),
-        (4, 2, "cancel", 1),
+        (4, 2, "fault", "cancel", 1),
         (4, 1, "wake", 0),
         (4, 1, "error", "57014"),
     ]
@@ -95,14 +96,13 @@ def test_a_cancel_beside_another_waiter_hands_the_wait_on(bank: Bank) -> None:
 def test_the_cancel_of_a_frozen_waiter_is_over_when_the_step_is(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = bank.trial([[TAKE], [TAKE], [TAKE], 1])
     states = []
-    cancel = trial.stage.cancel
+    advance = Nemesis.advance
 
-    def watched(target: int) -> bool:
-        struck = cancel(target)
-        states.append(trial.stage.actors[target].state)
-        return struck
+    def watched(nemesis: Nemesis, steps: int) -> None:
+        advance(nemesis, steps)
+        states.append(trial.stage.actors[1].state)
 
-    monkeypatch.setattr(trial.stage, "cancel", watched)
+    monkeypatch.setattr(Nemesis, "advance", watched)
     trial.play((2, 1), (4, 2), (6, 3))
     assert states == [SessionState.DONE]
 
@@ -122,32 +122,32 @@ def test_a_cancel_leaves_no_gate_closed(bank: Bank, point: int) -> None:
 def test_a_function_that_catches_a_cancel_goes_on_to_its_next_point(bank: Bank) -> None:
     run, history = bank.trial([["SELECT survive(1)"], 0]).play((2, 1))
     assert run.points == [-1, 61, -2, 64, 65]
-    assert told(run) == [(2, 1, "cancel", 0)]
+    assert told(run) == [(2, 1, "fault", "cancel", 0)]
     assert history.calls[0].result["answer"] == "survived"
     assert history.final == ((1, 15), (2, 15), (3, 99))
 
 
 def test_a_function_that_catches_a_cancel_in_a_lock_wait_goes_on(bank: Bank) -> None:
     run, history = bank.trial([["SELECT survive(1)"], [TAKE], 0]).play((0, 1), (2, 0), (5, 2))
-    assert told(run) == [(4, 0, "wait", 1), (5, 2, "cancel", 0), (5, 0, "wake", 1)]
+    assert told(run) == [(4, 0, "wait", 1), (5, 2, "fault", "cancel", 0), (5, 0, "wake", 1)]
     assert history.final[2] == (3, 99)
 
 
 def test_a_function_without_points_that_catches_a_cancel_goes_on_to_its_end(bank: Bank) -> None:
     run, history = bank.trial([["SELECT survive_without_points(1)"], [TAKE], 0]).play((0, 1), (2, 0), (3, 2))
-    assert told(run) == [(2, 0, "wait", 1), (3, 2, "cancel", 0), (3, 0, "wake", 1)]
+    assert told(run) == [(2, 0, "wait", 1), (3, 2, "fault", "cancel", 0), (3, 0, "wake", 1)]
     assert history.final[2] == (3, 99)
 
 
 def test_two_cancels_strike_twice(bank: Bank) -> None:
     run, history = bank.trial([["SELECT survive(1)"], 0, 0]).play((2, 1), (3, 2))
-    assert told(run) == [(2, 1, "cancel", 0), (3, 2, "cancel", 0), (3, 0, "error", "57014")]
+    assert told(run) == [(2, 1, "fault", "cancel", 0), (3, 2, "fault", "cancel", 0), (3, 0, "error", "57014")]
     assert codes(history) == ["57014"]
 
 
 def test_two_cancels_of_one_statement_strike_it_once(bank: Bank) -> None:
     run, history = bank.trial([[TAKE, TAKE], 0, 0]).play((2, 1), (3, 2))
-    assert told(run) == [(2, 1, "cancel", 0), (2, 0, "error", "57014")]
+    assert told(run) == [(2, 1, "fault", "cancel", 0), (2, 0, "error", "57014")]
     assert codes(history) == ["57014", ""]
 
 

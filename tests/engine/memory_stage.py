@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from harness.words.history import Result, Status
-from harness.words.stage import CANCEL_POINT, CLIENT_POINT, SessionState
+from harness.words.stage import CLIENT_POINT, FAULT_POINT, SessionState, Struck
 
 from .memory_server import Backend, Latency, Server, Statement
 
@@ -65,13 +65,13 @@ class MemoryActor:
         self.passed: list[int] = []
         self.sent = ""
         self.entered = 0
-        self.struck: int | None = None
+        self.struck: Struck | None = None
         self.at_gate = False
         self._stage = stage
         self._target = program if isinstance(program, int) else None
         self._statement: Statement = ()
         if isinstance(program, int):
-            self.point = CANCEL_POINT
+            self.point = FAULT_POINT
         else:
             self._coroutine = program(self)
             self._resume(None)
@@ -83,7 +83,9 @@ class MemoryActor:
         self.backend.stop = self.backend.turn + steps
         if self._target is not None:
             self.state = DONE
-            self.struck = self._target if self._stage.cancel(self._target) else None
+            stood = self._stage.actors[self._target]
+            struck = Struck(self._target, "cancel", stood.point, "", stood.state is BLOCKED)
+            self.struck = struck if self._stage.cancel(self._target) else None
         elif self.at_gate:
             self.at_gate = False
             server.wake(self.backend)

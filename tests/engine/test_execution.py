@@ -10,7 +10,7 @@ from harness.explore.replay import Exact
 from harness.explore.sparse import Sparse
 from harness.words.history import History
 from harness.words.schedule import Decision, Switch
-from harness.words.stage import CANCEL_POINT, CLIENT_POINT
+from harness.words.stage import CLIENT_POINT, FAULT_POINT
 
 from .memory_server import Data, Statement
 from .memory_trial import MemoryTrial, Sessions, calls, play, told, trace
@@ -97,8 +97,8 @@ def test_the_events_of_the_chosen_session_come_first() -> None:
 @pytest.mark.parametrize("at", range(1, 5))
 def test_a_cancel_strikes_whoever_executes_a_statement(at: int) -> None:
     made, _ = run([calls("1 2 3"), 0], (at, 1))
-    assert made.points[at] == CANCEL_POINT
-    struck = [(at, 1, "cancel", 0), (at, 0, "error", "57014")]
+    assert made.points[at] == FAULT_POINT
+    struck = [(at, 1, "fault", "cancel", 0), (at, 0, "error", "57014")]
     assert told(made) == (struck if at < 4 else [])
 
 
@@ -110,7 +110,7 @@ def test_a_cancel_finds_nobody_between_two_statements() -> None:
 
 def test_a_cancelled_session_goes_on_with_its_next_statement() -> None:
     made, _ = run([[[["1", "2"]], [["3"]]], 0], (2, 1))
-    assert made.points == [CLIENT_POINT, 1, CANCEL_POINT, CLIENT_POINT, 3]
+    assert made.points == [CLIENT_POINT, 1, FAULT_POINT, CLIENT_POINT, 3]
 
 
 def test_every_schedule_of_two_sessions_is_made_once() -> None:

@@ -72,7 +72,7 @@ def test_a_cancelled_waiter_lets_go_of_its_place() -> None:
     assert told(made) == [
         (1, 1, "wait", 0),
         (2, 2, "wait", 1),
-        (3, 3, "cancel", 1),
+        (3, 3, "fault", "cancel", 1),
         (3, 1, "wake", 0),
         (3, 1, "error", "57014"),
         (3, 2, "wait", 0),

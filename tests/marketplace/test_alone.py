@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from harness.db.any_server import AnyServer
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.calls import Client
 from harness.marketplace.model import apply, initial
 from harness.marketplace.names import Names
@@ -35,7 +35,7 @@ def serial_programs() -> list[Any]:
     """Every scenario, one session after the other: first to last, and last to first."""
     found = []
     for scenario in load_scenarios(bundled("scenarios")).values():
-        programs = [program for program in scenario.sessions.values() if not isinstance(program, Cancel)]
+        programs = [program for program in scenario.sessions.values() if not isinstance(program, Nemesis)]
         for word, order in (("forth", programs), ("back", programs[::-1])):
             operations = [operation for program in order for operation in program]
             found.append(pytest.param(scenario, operations, id=f"{scenario.name}-{word}"))

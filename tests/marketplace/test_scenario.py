@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Deliver, Refund, TopUp, UpdatePrice, Validate
 from harness.marketplace.scenario import Scenario, ScenarioError, labels, load_scenarios, missing
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.words.errors import ExitCode, UsageError
+from harness.words.fault import CANCEL
 from harness.words.history import Call, Event, EventKind, History, Result, Status
 
 TEN = Decimal(10)
@@ -43,8 +44,8 @@ def scenario(**changes: Any) -> Scenario:
         ({"happened": ()}, "its happened is empty"),
         ({"isolation": "chaos"}, "'chaos' is none of"),
         ({"exercises": {"no-hang": ("wait",)}}, "'no-hang', which is not among its properties"),
-        ({"sessions": {"alice": [BUY], "nemesis": Cancel("bob")}}, "cancels 'bob'"),
-        ({"sessions": {"alice": [BUY], "nemesis": Cancel("nemesis")}}, "cancels 'nemesis'"),
+        ({"sessions": {"alice": [BUY], "nemesis": Nemesis("bob", CANCEL)}}, "strikes 'bob'"),
+        ({"sessions": {"alice": [BUY], "nemesis": Nemesis("nemesis", CANCEL)}}, "strikes 'nemesis'"),
         ({"sessions": {"alice": [BUY, BUY]}}, "purchase 'new' is made twice"),
         ({"sessions": {"alice": [Checkout("A", ("L1",), "p")]}}, "purchase 'p' is made twice"),
         ({"sessions": {"alice": [Validate("Z", ("L1",))]}}, "the workspace 'Z', which nobody declared"),
@@ -73,7 +74,7 @@ def test_a_digest_covers_what_decides_a_run_and_nothing_else() -> None:
     assert scenario(sessions={"alice": (BUY,)}).digest == base
     others = [
         scenario(isolation="serializable"),
-        scenario(sessions={"alice": [BUY], "nemesis": Cancel("alice")}),
+        scenario(sessions={"alice": [BUY], "nemesis": Nemesis("alice", CANCEL)}),
         scenario(start=Start({"A": TEN, "B": Decimal(11)}, {"L1": LeadStart(TEN)}, START.purchases)),
     ]
     assert len({base, *(other.digest for other in others)}) == 4
@@ -96,7 +97,8 @@ def test_labels_say_what_happened() -> None:
         Call(1, BUY, 5, 6, Result(Status.FAILED, "57014")),
         Call(2, BUY, 5, 6, Result(Status.BUSY, "55P03")),
     )
-    events = (Event(2, 1, EventKind.WAIT, peers=(0,)), Event(3, 1, EventKind.WAKE), Event(5, 1, EventKind.CANCEL))
+    struck = Event(5, 2, EventKind.FAULT, "cancel", (1,))
+    events = (Event(2, 1, EventKind.WAIT, peers=(0,)), Event(3, 1, EventKind.WAKE), struck)
     final = state_of(
         initial(Start(START.workspaces, START.leads, {"p": PurchaseStart("A", ("L1",), status="completed")}))
     )
@@ -116,6 +118,7 @@ def test_labels_say_what_happened() -> None:
         "overlap": 2,
         "wait": 1,
         "cancelled": 1,
+        "fault:cancel": 1,
         "ended:completed": 1,
     }
 

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from harness.marketplace.block import Block, Cancel, alone
+from harness.marketplace.block import Block, Nemesis, alone
 from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Deliver, MarkSold, Operation, Sweep, TopUp
 from harness.marketplace.scenario import Scenario, load_scenarios
 from harness.marketplace.smaller import smaller
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.resources import bundled
+from harness.words.fault import CANCEL
 from harness.words.schedule import Switch
 
 START = Start({"A": Decimal(50)}, {"L1": LeadStart(Decimal(10))}, {"p": PurchaseStart("A", ("L1",))})
@@ -20,7 +21,7 @@ COMPLETE, MARK = CompleteCredit("p", "A", Decimal(10)), MarkSold(("L1",))
 
 
 def scenario(
-    sessions: Mapping[str, Sequence[Operation] | Cancel], start: Start = START, prologue: tuple[Block, ...] = ()
+    sessions: Mapping[str, Sequence[Operation] | Nemesis], start: Start = START, prologue: tuple[Block, ...] = ()
 ) -> Scenario:
     return Scenario("small", "theory", start, sessions, ("sold-once",), ("ok",), prologue=prologue)
 
@@ -45,10 +46,10 @@ def test_nothing_is_no_scenario() -> None:
 
 
 def test_who_cancels_somebody_goes_with_them() -> None:
-    whole = scenario({"alice": [COMPLETE], "bob": [MARK], "nemesis": Cancel("alice")})
+    whole = scenario({"alice": [COMPLETE], "bob": [MARK], "nemesis": Nemesis("alice", CANCEL)})
     assert sessions(whole) == [
         {"alice": [COMPLETE], "bob": [MARK]},
-        {"alice": [COMPLETE], "nemesis": Cancel("alice")},
+        {"alice": [COMPLETE], "nemesis": Nemesis("alice", CANCEL)},
         {"bob": [MARK]},
     ]
 
@@ -93,7 +94,8 @@ def test_a_sweep_names_nobody() -> None:
 
 
 def test_blocks_then_what_is_in_them() -> None:
-    race = Block({"one": (MARK, COMPLETE), "other": (MARK,), "nemesis": Cancel("other")}, (Switch(3, 1), Switch(5, 2)))
+    nemesis = Nemesis("other", CANCEL)
+    race = Block({"one": (MARK, COMPLETE), "other": (MARK,), "nemesis": nemesis}, (Switch(3, 1), Switch(5, 2)))
     whole = scenario({"alice": [MARK]}, prologue=(alone(MARK), race))
     found = [each.prologue for each in smaller(whole) if each.prologue != whole.prologue]
     assert found[:2] == [(alone(MARK),), (race,)]
@@ -102,7 +104,7 @@ def test_blocks_then_what_is_in_them() -> None:
     assert lighter[:3] == [
         Block({"one": (MARK, COMPLETE), "other": (MARK,)}, (Switch(3, 1),)),
         Block({"one": (MARK, COMPLETE)}),
-        Block({"other": (MARK,), "nemesis": Cancel("other")}, (Switch(3, 0), Switch(5, 1))),
+        Block({"other": (MARK,), "nemesis": nemesis}, (Switch(3, 0), Switch(5, 1))),
     ]
     assert [(list(each.operations), each.schedule) for each in lighter[3:]] == [
         ([MARK, MARK], race.schedule),

@@ -36,8 +36,8 @@ WORDS = (
     *("%(p)s", "f(1, g(2))", "…", ";", '"q.t"', "id"),
 )
 SQL = st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)
-PLACE = st.sampled_from(["client", "cancel", "public.f(uuid,text):3", "public.f(uuid,text):1200", '"a.b"."c d"():7'])
-KINDS = [kind.value for kind in (EventKind.WAIT, EventKind.WAKE, EventKind.DEADLOCK, EventKind.ERROR, EventKind.CANCEL)]
+PLACE = st.sampled_from(["client", "fault", "public.f(uuid,text):3", "public.f(uuid,text):1200", '"a.b"."c d"():7'])
+KINDS = [kind.value for kind in (EventKind.WAIT, EventKind.WAKE, EventKind.DEADLOCK, EventKind.ERROR, EventKind.FAULT)]
 
 
 @st.composite
@@ -47,7 +47,7 @@ def stories(draw: st.DrawFn) -> dict[str, Any]:
     steps = []
     for number in range(draw(st.integers(0, 30))):
         step: dict[str, Any] = {"step": number, "session": draw(session), "where": draw(PLACE), "events": []}
-        if step["where"] != "cancel":
+        if step["where"] != "fault":
             step["statement"] = draw(SQL | TEXT)
         if draw(st.booleans()):
             step["invokes"] = draw(st.sampled_from(["Buy(workspace='A', leads=('L1', 'L2'), purchase='p')", "Sweep()"]))

@@ -149,12 +149,12 @@ def test_a_story_without_a_function_says_what_the_client_sends() -> None:
     told["steps"] = [
         {"step": 0, "session": "alice", "events": [], "where": "client", "statement": "BEGIN"},
         {"step": 1, "session": "alice", "events": [], "where": "client", "statement": "SELECT 1 FROM f(%(x)s)"},
-        {"step": 2, "session": "bob", "events": [], "where": "cancel"},
+        {"step": 2, "session": "bob", "events": [], "where": "fault"},
     ]
     text = lanes(told, ascii_only=False)
     assert "BEGIN" in text
     assert "SELECT 1 FROM f(:x)" in text
-    assert "finds nothing to cancel" in text
+    assert "finds nothing to strike" in text
 
 
 def test_the_answers_of_a_document_are_all_there() -> None:

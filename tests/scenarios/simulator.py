@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from harness.marketplace import model
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.model import Market, Purchase, initial, state_of
 from harness.marketplace.operations import Buy, Checkout, UpdatePrice
 from harness.marketplace.scenario import Scenario
@@ -107,13 +107,13 @@ class Run:
         market = initial(self.scenario.start, reserving=self.probed)
         names = list(self.scenario.sessions)
         sessions = {
-            number: Session([] if isinstance(program, Cancel) else list(program))
+            number: Session([] if isinstance(program, Nemesis) else list(program))
             for number, program in enumerate(self.scenario.sessions.values())
         }
         nemeses = {
             number: names.index(program.session)
             for number, program in enumerate(self.scenario.sessions.values())
-            if isinstance(program, Cancel)
+            if isinstance(program, Nemesis)
         }
         while alive := [*nemeses, *(number for number, each in sessions.items() if each.program)]:
             # A nemesis has one step only: it waits a while, or it would always strike early.
@@ -122,7 +122,7 @@ class Run:
             if chosen in nemeses:
                 target = nemeses.pop(chosen)
                 sessions[target].cancelled = sessions[target].steps is not None
-                self.events.append(Event(self.clock, target, EventKind.CANCEL))
+                self.events.append(Event(self.clock, target, EventKind.FAULT, "cancel", (target,)))
             else:
                 market = self.advance(market, chosen, sessions[chosen])
         final = state_of(market)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.properties import PROPERTIES, check, not_applicable
 from harness.marketplace.properties.grants import ONLY_SERVICE_ROLE
@@ -39,7 +39,7 @@ def orders(programs: list[int]) -> Iterator[tuple[int, ...]]:
 def serial_histories(name: str) -> list[History]:
     """What a correct subject shows when nothing overlaps: the model, run in every order of the operations."""
     scenario = SCENARIOS[name]
-    programs = [() if isinstance(program, Cancel) else tuple(program) for program in scenario.sessions.values()]
+    programs = [() if isinstance(program, Nemesis) else tuple(program) for program in scenario.sessions.values()]
     histories = []
     for order in orders([len(program) for program in programs]):
         market, calls, left = initial(scenario.start), [], [iter(program) for program in programs]
@@ -75,11 +75,11 @@ def test_what_must_happen_can_happen(scenario: Scenario) -> None:
         assert any(word in ONLY_AT_ONCE for word in words), label
         assert len(scenario.sessions) > 1
         if "cancelled" in words or "failed:57014" in words:
-            assert any(isinstance(program, Cancel) for program in scenario.sessions.values())
+            assert any(isinstance(program, Nemesis) for program in scenario.sessions.values())
 
 
 def test_a_race_asks_for_an_overlap(scenario: Scenario) -> None:
-    clients = [program for program in scenario.sessions.values() if not isinstance(program, Cancel)]
+    clients = [program for program in scenario.sessions.values() if not isinstance(program, Nemesis)]
     assert ("overlap" in scenario.happened) == (len(clients) > 1)
 
 

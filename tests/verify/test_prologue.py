@@ -13,7 +13,7 @@ from harness.db.plan import Plan
 from harness.engine.campaign import fingerprint
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.sparse import Sparse
-from harness.marketplace.block import Block, Cancel, alone
+from harness.marketplace.block import Block, Nemesis, alone
 from harness.marketplace.operations import Buy, Refund, TopUp
 from harness.marketplace.properties import RACING, check
 from harness.marketplace.scenario import Scenario, ScenarioError
@@ -25,6 +25,7 @@ from harness.verify.alone import staged
 from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
+from harness.words.fault import CANCEL
 from harness.words.history import Status
 from harness.words.schedule import Switch
 
@@ -85,7 +86,7 @@ def test_it_is_repeated_exactly(stage: tuple[Plan, Theatre]) -> None:
 
 
 def test_a_cancel_in_it_strikes_there(stage: tuple[Plan, Theatre]) -> None:
-    cut = Block({"alice": (Buy("A", ("L1",), "p"),), "nemesis": Cancel("alice")}, (Switch(5, 1),))
+    cut = Block({"alice": (Buy("A", ("L1",), "p"),), "nemesis": Nemesis("alice", CANCEL)}, (Switch(5, 1),))
     scenario = replace(SCENARIO, prologue=(alone(TopUp("t")), cut))
     _, history = stage[1].trial(scenario).run(Sparse(()))
     assert history.calls[1].result.status is Status.FAILED
@@ -115,7 +116,7 @@ def test_it_decides_what_a_schedule_belongs_to() -> None:
 def test_mistakes_in_it_are_found() -> None:
     for block, said in (
         (alone(Refund("nowhere")), "'nowhere', which nobody declared"),
-        (Block({"nemesis": Cancel("alice")}), "'alice', which is no session"),
+        (Block({"nemesis": Nemesis("alice", CANCEL)}), "'alice', which is no session"),
         (Block({"idle": ()}), "'idle' does nothing"),
         (alone(Buy("A", ("L2",), "r")), "'r' is made twice"),
     ):

@@ -15,7 +15,7 @@ from harness.engine.campaign import Finding
 from harness.engine.execution import Chooser, Hang
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.random_walk import RandomWalk
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.operations import Buy, Deliver, MarkSold, TopUp, UpdatePrice
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import Scenario
@@ -23,6 +23,7 @@ from harness.marketplace.smaller import smaller
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.verify.reduce import Reduced, reduce
 from harness.words.errors import UsageError
+from harness.words.fault import CANCEL
 from harness.words.history import History
 from harness.words.schedule import Decision, count_preemptions
 from tests.scenarios import simulator
@@ -78,7 +79,7 @@ WIDE = Scenario(
         "bob": [UpdatePrice("L3", Decimal(12)), Buy("B", ("L2", "L1"), "q"), Buy("B", ("L3",), "r")],
         "stripe": [Deliver("evt", PAID, "s"), Deliver("evt", PAID, "s")],
         "again": [Deliver("evt", PAID, "s")],
-        "nemesis": Cancel("stripe"),
+        "nemesis": Nemesis("stripe", CANCEL),
     },
     ("sold-once", "paid-is-served", "serializable"),
     ("overlap",),

@@ -9,20 +9,21 @@ import pytest
 
 from harness.db.plan import Plan, Point
 from harness.engine.execution import Run
-from harness.marketplace.block import Cancel
+from harness.marketplace.block import Nemesis
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.operations import Buy
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start
 from harness.verify.story import plain, tell, tell_result
+from harness.words.fault import CANCEL
 from harness.words.history import Call, Event, EventKind, History, Result, Status
 from harness.words.schedule import Decision
-from harness.words.stage import CANCEL_POINT, CLIENT_POINT, FOREIGN
+from harness.words.stage import CLIENT_POINT, FAULT_POINT, FOREIGN
 
 START = Start({"A": Decimal("50.10"), "B": Decimal(50)}, {"L1": LeadStart(Decimal(10))})
 ALICE, BOB = Buy("A", ("L1",), "p"), Buy("B", ("L1",), "q")
 SCENARIO = Scenario(
-    "race", "...", START, {"alice": [ALICE], "bob": [BOB], "nemesis": Cancel("bob")}, ("sold-once",), ("ok",)
+    "race", "...", START, {"alice": [ALICE], "bob": [BOB], "nemesis": Nemesis("bob", CANCEL)}, ("sold-once",), ("ok",)
 )
 PLAN = Plan(
     (
@@ -41,11 +42,11 @@ RUN = Run(
         Decision((1, 2), 0, 2),
         Decision((0,), 2, 0),
     ],
-    points=[1, CLIENT_POINT, 2, CANCEL_POINT, CLIENT_POINT],
+    points=[1, CLIENT_POINT, 2, FAULT_POINT, CLIENT_POINT],
     statements={0: "SELECT *\n  FROM buy(%(id)s)", 1: "SELECT  1", 4: "COMMIT"},
     events=[
         Event(1, 1, EventKind.WAIT, "", (0, FOREIGN)),
-        Event(3, 2, EventKind.CANCEL, "", (1,)),
+        Event(3, 2, EventKind.FAULT, "cancel", (1,)),
         Event(3, 1, EventKind.ERROR, "57014"),
     ],
 )
@@ -77,7 +78,7 @@ def test_every_step_says_who_where_and_what() -> None:
     assert (third["where"], third["statement"]) == ("public.buy(bigint):9", "")
     assert "invokes" not in third
     assert "sent" not in third
-    assert fourth["where"] == "cancel"
+    assert fourth["where"] == "fault"
     assert "statement" not in fourth
     assert (last["where"], last["statement"]) == ("client", "COMMIT")
 
@@ -94,7 +95,7 @@ def test_events_and_answers_are_told_at_their_steps() -> None:
         [{"kind": "wait", "session": "bob", "peers": ["alice", "another client"]}],
         [],
         [
-            {"kind": "cancel", "session": "nemesis", "peers": ["bob"]},
+            {"kind": "fault", "session": "nemesis", "detail": "cancel", "peers": ["bob"]},
             {"kind": "error", "session": "bob", "detail": "57014"},
             {"kind": "return", "session": "bob", "detail": "failed 57014"},
         ],

@@ -1,0 +1,150 @@
+"""Who stands among the sessions of a run to strike another one: how each fault is done to a backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from harness.db.session import ClientSession
+from harness.words.fault import FaultKind, Strike
+from harness.words.stage import FAULT_POINT, SessionState, Struck
+
+if TYPE_CHECKING:
+    from harness.db.stage import PostgresStage
+
+READY, RUNNING, BLOCKED, DONE = SessionState
+
+_PATIENCE_S = 5.0
+"""How long the server may take to deliver a signal, seconds; after that the engine looks for itself."""
+
+
+class Nemesis:
+    """Its first step strikes its target, if there is something to strike.
+
+    After a connection was lost with a statement under way, that statement is still to be scheduled: the session that
+    was the client's stands in the place of the nemesis from then on, a *ghost* (``_cut_after_send``).
+    """
+
+    __slots__ = (
+        "at_gate",
+        "cycle",
+        "entered",
+        "error",
+        "number",
+        "passed",
+        "point",
+        "sent",
+        "stage",
+        "state",
+        "strike",
+        "struck",
+    )
+
+    def __init__(self, stage: PostgresStage, number: int, strike: Strike) -> None:
+        self.stage = stage
+        self.number = number
+        self.strike = strike
+        self.state = READY
+        self.point = FAULT_POINT
+        self.error = ""
+        self.cycle: tuple[int, ...] = ()
+        self.passed: list[int] = []
+        self.at_gate = False
+        self.sent = ""
+        self.entered = 0
+        self.struck: Struck | None = None
+
+    def advance(self, steps: int) -> None:
+        del steps
+        self.state = DONE
+        target, fault = self.strike.target, self.strike.fault
+        session = self.stage.actors[target]
+        assert isinstance(session, ClientSession)
+        stood = Struck(target, str(fault), session.point, session.statement, session.state is BLOCKED)
+        if _STRIKES[fault.kind](self, session):
+            self.struck = stood
+
+
+def _cancel(nemesis: Nemesis, session: ClientSession) -> bool:
+    """Cancel the statement of a session, at its gate or in a lock wait; False for one that executes none."""
+    stage = nemesis.stage
+    session.passed.clear()
+    gate = b""
+    if session.at_gate:
+        # A function can catch the cancel and go on to its next point: that gate must be closed before.
+        session.at_gate = False
+        gate = session.gate(session.stop)
+        session.stop = session.turn + 1
+        stage.ask(b"close_gate", (session.gate(session.stop),))
+    elif session.state is not BLOCKED:
+        return False
+    elif stage.can_freeze:
+        stage.thaw(nemesis.strike.target)
+    session.state = RUNNING
+    stage.ask(b"cancel", (b"%d" % session.pid,))
+    # The server delivers the signal when it likes; until then the session would still look blocked.
+    deadline = time.monotonic() + _PATIENCE_S
+    while session.state is RUNNING and time.monotonic() < deadline:
+        stage.pump(0.005)
+    if gate:
+        stage.ask(b"leave_gate", (gate,))
+    return True
+
+
+def _terminate(nemesis: Nemesis, session: ClientSession) -> bool:
+    """End the backend wherever it is, with its transaction and its locks; its client goes on with another one."""
+    if session.state is DONE:
+        return False
+    stage = nemesis.stage
+    if session.state is BLOCKED and stage.can_freeze:
+        stage.thaw(nemesis.strike.target)
+    heir = stage.replace(nemesis.strike.target)
+    program = session.detach()
+    stage.ask(b"kill", (b"%d" % session.pid,))
+    stage.bury(session)
+    heir.adopt(program, psycopg.errors.AdminShutdown("terminating connection due to administrator command"))
+    return True
+
+
+def _cut_before_send(nemesis: Nemesis, session: ClientSession) -> bool:
+    """The client's socket is closed when it is about to send; the server rolls back what was open."""
+    if session.state is not READY or session.at_gate:
+        return False
+    stage = nemesis.stage
+    heir = stage.replace(nemesis.strike.target)
+    program = session.detach()
+    stage.bury(session)
+    heir.adopt(program, psycopg.OperationalError("the connection was lost before the statement was sent"))
+    return True
+
+
+def _cut_after_send(nemesis: Nemesis, session: ClientSession) -> bool:
+    """The client never reads the answer to what it has sent, or is sending now.
+
+    The server does not notice before it has an answer: it goes on, as a ghost. Its steps are the further steps of the
+    nemesis; when its statement ends, its connection is closed, and what is open then is rolled back.
+    """
+    if session.state is DONE:
+        return False
+    stage = nemesis.stage
+    heir = stage.replace(nemesis.strike.target)
+    program = session.detach()
+    stage.cast_as(nemesis.number, session)
+    session.passed.clear()
+    if session.state is READY and not session.at_gate:
+        session.advance(1)
+        nemesis.sent, session.sent = session.sent, ""
+    heir.adopt(program, psycopg.OperationalError("the connection was lost before the answer"))
+    return True
+
+
+_STRIKES: Mapping[FaultKind, Callable[[Nemesis, ClientSession], bool]] = {
+    FaultKind.CANCEL: _cancel,
+    FaultKind.TERMINATE: _terminate,
+    FaultKind.CUT_BEFORE_SEND: _cut_before_send,
+    FaultKind.CUT_AFTER_SEND: _cut_after_send,
+}
+"""Each says whether there was anything to strike."""
