@@ -26,7 +26,7 @@ from harness.report.terminal import render
 from harness.resources import bundled
 from harness.verify.alone import explore as explore_alone
 from harness.verify.alone import replay as replay_alone
-from harness.verify.alone import require_same
+from harness.verify.alone import require_same, written_scenario
 from harness.verify.document import subject_entry, verify_document, write_document, write_text
 from harness.verify.orders import Limits
 from harness.verify.prepared import require_superuser
@@ -143,7 +143,7 @@ def explore(
 def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:
     recording = Recording.load(file)
     subject = _subject(subject_name or recording.subject)
-    (scenario,) = _scenarios([recording.scenario], scenario_files)
+    scenario = written_scenario(recording) or _scenarios([recording.scenario], scenario_files)[0]
     require_same(recording, subject, scenario)
     with _opened(database) as server:
         watch = partial(_Stepping, sessions=list(scenario.sessions)) if step else lambda each: each

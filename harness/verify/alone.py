@@ -15,6 +15,7 @@ from harness.db.pinning import choose_core
 from harness.db.plan import Plan
 from harness.engine.execution import Chooser
 from harness.explore.strategies import STRATEGIES
+from harness.marketplace.notation import read_scenario
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
@@ -122,6 +123,21 @@ def replay(
         run, history = again.made
         violated = any(violation.property == recording.property for violation in check(history, scenario.properties))
         return Replayed(not again.difference, violated, again.difference, tell(scenario, plan, run, history))
+
+
+def written_scenario(recording: Recording) -> Scenario | None:
+    """The scenario that a recording carries along; None for one of a file. ``UsageError`` for one that is spoilt."""
+    if recording.written is None:
+        return None
+    try:
+        return read_scenario(recording.written)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            "bad-schedule-file",
+            f"the scenario in the schedule file cannot be read ({type(error).__name__}: {error})",
+            expected="a schedule file as the harness wrote it",
+            remedy="run what wrote it again",
+        ) from error
 
 
 def require_same(recording: Recording, subject: Subject, scenario: Scenario) -> None:

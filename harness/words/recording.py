@@ -22,6 +22,7 @@ class Recording:
 
     ``subject_digest`` and ``scenario_digest`` say what was run; ``decisions`` with their enabled sets, and ``events``
     (waits, wake-ups, deadlocks, faults, SQLSTATEs), what happened; ``outcome`` is the fingerprint of answers and end.
+    ``written`` is the scenario itself, as JSON, when it stands in no file.
     """
 
     subject: str
@@ -36,9 +37,10 @@ class Recording:
     decisions: tuple[Decision, ...]
     events: tuple[Event, ...]
     outcome: str
+    written: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
-        document = {
+        document: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "subject": {"name": self.subject, "digest": self.subject_digest},
@@ -52,6 +54,8 @@ class Recording:
             "events": [[e.step, e.session, e.kind.value, e.detail, list(e.peers)] for e in self.events],
             "outcome": self.outcome,
         }
+        if self.written is not None:
+            document["written"] = self.written
         return json.dumps(document, indent=None, separators=(", ", ": ")) + "\n"
 
     @classmethod
@@ -113,4 +117,5 @@ class Recording:
                 for step, session, kind, detail, peers in document["events"]
             ),
             outcome=str(document["outcome"]),
+            written=None if document.get("written") is None else dict(document["written"]),
         )
