@@ -42,6 +42,17 @@ def filling(subject: Subject, names: Names, start: Start, connection: Connection
     ]
 
 
+def adding(subject: Subject, names: Names, before: Start, after: Start, connection: Connection) -> list[Filling]:
+    """The statements that make what ``after`` declares and ``before`` does not, where ``before`` is there already."""
+    there = {(fixture, about) for fixture, about, _ in _rows(names, before)}
+    return [
+        spelt
+        for fixture, about, parameters in _rows(names, after)
+        if (fixture, about) not in there
+        for spelt in _spell(subject, connection, fixture, about, parameters)
+    ]
+
+
 def function_body(statements: Iterable[Filling]) -> str:
     """PL/pgSQL that carries the statements out, so that the server plans each of them once."""
     return "\n".join(["#variable_conflict use_column", "BEGIN", *map(_step, statements), "END"])

@@ -146,6 +146,18 @@ def initial(start: Start, *, reserving: bool = True) -> Market:
     )
 
 
+def grown(market: Market, start: Start) -> Market:
+    """The same market with what ``start`` declares and it does not know yet, as if that had been there all along."""
+    whole = initial(start, reserving=market.reserving)
+    return replace(
+        market,
+        balances=Table({**whole.balances, **market.balances}),
+        leads=Table({**whole.leads, **market.leads}),
+        purchases=Table({**whole.purchases, **market.purchases}),
+        top_ups=Table({**whole.top_ups, **market.top_ups}),
+    )
+
+
 def apply(market: Market, operation: Operation) -> tuple[Result, Market]:
     """What the client is told, and the market afterwards. A refusal changes nothing."""
     match operation:

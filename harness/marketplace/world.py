@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, pq, sql
 
-from harness.marketplace.fixtures import Filling, filling, function_body, wiping
+from harness.marketplace.fixtures import Filling, adding, filling, function_body, wiping
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.names import Names
 from harness.marketplace.operations import Buy, Checkout, Operation
@@ -32,15 +32,17 @@ class World:
     """Many worlds may live in one database, one after the other: each wipes the tables before it fills them.
 
     Connections are synchronous, in autocommit mode and a superuser's; ``install`` comes first. ``names`` gives the ids
-    of everything that the start declares or the operations create.
+    of everything that the start declares or the operations create; given, it may know of what ``add`` will make.
     """
 
-    def __init__(self, subject: Subject, start: Start, operations: Iterable[Operation] = ()) -> None:
+    def __init__(
+        self, subject: Subject, start: Start, operations: Iterable[Operation] = (), names: Names | None = None
+    ) -> None:
         operations = tuple(operations)
         if missing := subject.lacks(start, operations):
             raise UsageError("not-applicable", f"{subject.file.path}: the subject has no {', no '.join(missing)}")
         made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
-        self.names = Names(subject.ids, start, made)
+        self.names = names or Names(subject.ids, start, made)
         self._subject = subject
         self._start = start
         self._probes = Probes(subject, self.names)
@@ -108,6 +110,11 @@ class World:
             self._look_for_leftovers(connection)
         if self._resets % self._vacuum_every == 0:
             self._vacuum(connection)
+
+    def add(self, before: Start, after: Start, connection: Connection[Any]) -> None:
+        """Make what ``after`` declares and ``before`` does not, between two operations. ``UsageError`` if refused."""
+        for statement in adding(self._subject, self.names, before, after, connection):
+            self._attempt(connection, statement, statement.text)
 
     def read(self, connection: Connection[Any]) -> State:
         """What the probes say now. Raises ``UsageError`` for a probe that the server refuses."""

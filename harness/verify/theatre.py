@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from harness.db.entry import entries, keeps_locks
 from harness.db.plan import Plan
+from harness.marketplace.calls import Client
+from harness.marketplace.names import Names
 from harness.marketplace.scenario import Scenario
 from harness.verify.orders import Order
+from harness.verify.player import Player
 from harness.verify.stages import Stages
 from harness.verify.trial import Trial
 
@@ -21,12 +26,13 @@ class Theatre(Stages):
 
     def trial(self, scenario: Scenario) -> Trial:
         """A trial of ``scenario``; those of one isolation level share their sessions."""
-        isolation = self.isolation_of(scenario)
-        return Trial(
-            self._order.subject,
-            scenario,
+        return Trial(self._order.subject, scenario, self.connection, partial(self.player, self.isolation_of(scenario)))
+
+    def player(self, isolation: str, names: Names) -> Player:
+        """Who plays blocks of operations at this isolation level, in these names."""
+        return Player(
             self.at(isolation),
-            self.connection,
+            Client(self._order.subject, names),
             self._entries if isolation == "read committed" else {},
             keeps_locks=self._keeps_locks,
         )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 
-from harness.db.stage import PostgresStage
 from harness.engine.execution import Chooser, Run
 from harness.explore.sparse import Sparse
-from harness.marketplace.calls import Client
+from harness.marketplace.names import Names
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
@@ -22,25 +21,22 @@ from harness.words.history import Call, History
 class Trial:
     """See ``harness.engine.campaign.Trial``.
 
-    ``entries`` and ``keeps_locks`` are a ``Player``'s. ``connection`` is a superuser's in autocommit mode: it restores
-    the start and reads the end, never during a run.
+    ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
+    ``player_of`` gives the player who speaks in the names of this scenario's world.
     """
 
     def __init__(
         self,
         subject: Subject,
         scenario: Scenario,
-        stage: PostgresStage,
         connection: psycopg.Connection[Any],
-        entries: Mapping[str, frozenset[int]],
-        *,
-        keeps_locks: bool,
+        player_of: Callable[[Names], Player],
     ) -> None:
         self.scenario = scenario
         self._connection = connection
         self._world = World(subject, scenario.start, scenario.operations)
         self._world.install(connection)
-        self._player = Player(stage, Client(subject, self._world.names), entries, keeps_locks=keeps_locks)
+        self._player = player_of(self._world.names)
         self._cast = self._player.cast(scenario.sessions)
         self._prologue = [(self._player.cast(block.sessions), block.schedule) for block in scenario.prologue]
 
