@@ -18,6 +18,9 @@ from harness.marketplace.start import Start
 SELLER = "seller"
 """The workspace that is always there."""
 
+NOWHERE = "nowhere"
+"""The purchase that nobody ever makes."""
+
 IDS = ("uuid", "bigint")
 """The types of key that a subject may have."""
 

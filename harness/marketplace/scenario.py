@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.marketplace.block import Block, Nemesis, Sessions, operations_of, outline
+from harness.marketplace.names import NOWHERE
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -223,14 +224,14 @@ def _mistakes(scenario: Scenario) -> Iterator[str]:
 def _undeclared(start: Start, operations: Sequence[Operation]) -> Iterator[str]:
     """Names that nobody declared, and purchases that are made twice.
 
-    Unknown leads are allowed where a client can send any id (validate, mark), and so is the purchase of a credit
-    completion: refusing them is part of the contract.
+    Unknown leads are allowed where a client can send any id (validate, mark), and so are the purchase of a credit
+    completion and ``NOWHERE``: refusing them is part of the contract.
     """
     made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
     declared = {
         "workspace": {*start.workspaces, "seller"},
         "lead": set(start.leads),
-        "purchase": {*start.purchases, *made},
+        "purchase": {*start.purchases, *made, NOWHERE},
         "top-up": set(start.top_ups),
         "webhook": set(WEBHOOKS),
     }

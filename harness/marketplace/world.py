@@ -113,8 +113,9 @@ class World:
 
     def add(self, before: Start, after: Start, connection: Connection[Any]) -> None:
         """Make what ``after`` declares and ``before`` does not, between two operations. ``UsageError`` if refused."""
-        for statement in adding(self._subject, self.names, before, after, connection):
-            self._attempt(connection, statement, statement.text)
+        if statements := adding(self._subject, self.names, before, after, connection):
+            # In one message: most of what a statement costs is its way there and back.
+            self._attempt(connection, statements[0], ";\n".join(each.text.rstrip("; \n") for each in statements))
 
     def read(self, connection: Connection[Any]) -> State:
         """What the probes say now. Raises ``UsageError`` for a probe that the server refuses."""

@@ -95,6 +95,10 @@ def is_out_of_order(facts: Facts, call: Call) -> bool:
         return True
     if operation.amount not in claim.totals or facts.started.get(operation.purchase, "pending") != "pending":
         return True
+    if operation.purchase not in facts.started and not any(
+        other.precedes(call) for other in facts.attempts(Buy, Checkout) if makes(other, operation.purchase)
+    ):
+        return True  # the purchase was refused, or was just being made
     return any(
         other is not call
         and not call.precedes(other)
@@ -107,6 +111,11 @@ def is_out_of_order(facts: Facts, call: Call) -> bool:
         )
         for other in facts.calls
     )
+
+
+def makes(call: Call, purchase: str) -> bool:
+    """Whether a call asked for a purchase and got it, or may have got it."""
+    return call.operation.purchase == purchase and call.result.status in POSSIBLE
 
 
 def workspace_of(call: Call) -> str:
