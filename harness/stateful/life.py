@@ -17,7 +17,7 @@ from harness.explore.sparse import Sparse
 from harness.marketplace.block import Block
 from harness.marketplace.model import Market, apply, grown, initial, state_of
 from harness.marketplace.operations import Operation
-from harness.marketplace.properties import PROPERTIES, judge
+from harness.marketplace.properties import PROPERTIES, check_once
 from harness.marketplace.properties.facts import Facts
 from harness.marketplace.properties.serializable import agrees, outline
 from harness.marketplace.scenario import labels
@@ -120,7 +120,7 @@ class Life:
 
     def _judge(self, calls: Sequence[Call]) -> list[Violation]:
         history = self.history()
-        violations = judge(history, _OTHERS)
+        violations = check_once(history, _OTHERS)
         facts = Facts(history)
         self._markets = consistent_states(
             calls,
@@ -132,7 +132,7 @@ class Life:
         )
         busy = [call for call in calls if call.result.status is Status.BUSY and not overlapped(call, calls)]
         if not self._markets or busy:
-            violations += judge(history, (SERIALIZABLE,)) or [
+            violations += check_once(history, (SERIALIZABLE,)) or [
                 Violation(SERIALIZABLE, "no state of the model explains what was seen after this block")
             ]
         return violations
