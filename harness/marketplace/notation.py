@@ -11,10 +11,11 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import Any, get_args, get_type_hints
 
-from harness.marketplace.block import Block, Cancel, Sessions
+from harness.marketplace.block import Block, Nemesis, Sessions
 from harness.marketplace.operations import Operation
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
+from harness.words.fault import Fault, FaultKind
 from harness.words.schedule import Switch
 
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Operation)}
@@ -62,14 +63,16 @@ def read_scenario(written: Mapping[str, Any]) -> Scenario:
 
 def _write_sessions(sessions: Sessions) -> dict[str, Any]:
     return {
-        name: {"cancels": program.session} if isinstance(program, Cancel) else [_write_row(each) for each in program]
+        name: {"strikes": program.session, "fault": program.fault.kind.value, "sqlstate": program.fault.sqlstate}
+        if isinstance(program, Nemesis)
+        else [_write_row(each) for each in program]
         for name, program in sessions.items()
     }
 
 
 def _read_sessions(written: Mapping[str, Any]) -> Sessions:
     return {
-        name: Cancel(_text(program["cancels"]))
+        name: Nemesis(_text(program["strikes"]), Fault(FaultKind(program["fault"]), _text(program["sqlstate"])))
         if isinstance(program, Mapping)
         else tuple(_read_row(_KINDS[kind], values) for kind, *values in program)
         for name, program in written.items()

@@ -11,11 +11,12 @@ from typing import ClassVar
 from hypothesis import target
 from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, multiple
 
-from harness.marketplace.block import Block, Cancel, Sessions, alone
+from harness.marketplace.block import Block, Nemesis, Sessions, alone
 from harness.marketplace.operations import Buy, Checkout, Operation
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.stateful import pool
 from harness.stateful.life import Life
+from harness.words.fault import Fault
 from harness.words.schedule import Schedule, Switch
 
 
@@ -77,9 +78,9 @@ class LifeMachine(RuleBasedStateMachine):
         """One operation with nobody beside it."""
         self.life.play(alone(operation))
 
-    def cut_off(self, operation: Operation, step: int) -> None:
-        """One operation whose statement is cancelled at a step, if it comes that far."""
-        sessions: Sessions = {"client": (operation,), "nemesis": Cancel("client")}
+    def struck(self, operation: Operation, fault: Fault, step: int) -> None:
+        """One operation that is struck at a step, if it comes that far."""
+        sessions: Sessions = {"client": (operation,), "nemesis": Nemesis("client", fault)}
         self.life.play(Block(sessions, (Switch(step, 1),)))
 
     def at_once(self, operations: Sequence[Operation], schedule: Schedule) -> None:

@@ -31,6 +31,7 @@ from harness.marketplace.operations import (
 )
 from harness.marketplace.start import LeadStart, PurchaseStart, TopUpStart
 from harness.stateful.machine import LifeMachine
+from harness.words.fault import CANCEL, CUT_AFTER_SEND, CUT_BEFORE_SEND, TERMINATE, Fault, error
 from harness.words.schedule import Schedule
 
 PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expired", "charge.refunded"
@@ -140,13 +141,18 @@ class Marketplace(LifeMachine):
     def top_up(self, top_up: str) -> None:
         self.ask(TopUp(top_up))
 
-    @rule(target=purchases, operation=asked | events, step=st.integers(0, 12))
-    def fail_and_roll_back(self, operation: Operation, step: int) -> MultipleResults[str]:
-        """Its statement is cancelled at a step: what was done before it is undone."""
+    @rule(
+        target=purchases,
+        operation=asked | events,
+        fault=st.sampled_from([CANCEL, TERMINATE, CUT_BEFORE_SEND, CUT_AFTER_SEND, error("53100")]),
+        step=st.integers(0, 12),
+    )
+    def fail_and_roll_back(self, operation: Operation, fault: Fault, step: int) -> MultipleResults[str]:
+        """It is struck at a step. What was done before is undone, or nobody knows whether it is."""
         if not self.can(type(operation)):
             return multiple()
         (named,) = self.numbered([operation])
-        self.cut_off(named, step)
+        self.struck(named, fault, step)
         return self.made(named)
 
     # -- at once ----------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.marketplace.block import Block, Cancel, alone
+from harness.marketplace.block import Block, Nemesis, alone
 from harness.marketplace.notation import read_scenario, write_scenario
 from harness.marketplace.operations import Operation
 from harness.marketplace.scenario import Scenario, ScenarioError, load_scenarios
+from harness.words.fault import CUT_AFTER_SEND, error
 from harness.words.schedule import Switch
 from tests.marketplace.drawn import OPERATIONS, START, numbered
 
@@ -29,7 +30,7 @@ def there_and_back(scenario: Scenario) -> Scenario:
 def as_tuples(scenario: Scenario) -> Scenario:
     """A program may be a list in a file."""
     sessions = {
-        name: program if isinstance(program, Cancel) else tuple(program) for name, program in scenario.sessions.items()
+        name: program if isinstance(program, Nemesis) else tuple(program) for name, program in scenario.sessions.items()
     }
     return replace(scenario, sessions=sessions)
 
@@ -52,11 +53,14 @@ def test_every_operation_comes_back(operations: list[Operation]) -> None:
         "drawn",
         "Whatever.",
         START,
-        {"client": tuple(rest), "nemesis": Cancel("client")},
+        {"client": tuple(rest), "nemesis": Nemesis("client", error("40001"))},
         ("conservation",),
         ("ok",),
         isolation="serializable",
-        prologue=(alone(first), Block({"one": (second,), "cut": Cancel("one")}, (Switch(3, 1), Switch(4, 0)))),
+        prologue=(
+            alone(first),
+            Block({"one": (second,), "cut": Nemesis("one", CUT_AFTER_SEND)}, (Switch(3, 1), Switch(4, 0))),
+        ),
     )
     assert there_and_back(scenario) == scenario
 
@@ -72,6 +76,8 @@ def spoilt() -> list[Any]:
         {"sessions": {"a": [["TopUp", "t", "u"]]}},
         {"sessions": {"a": [["TopUp", ["t"]]]}},
         {"sessions": {"a": {"kills": "b"}}},
+        {"sessions": {"a": {"strikes": "b", "fault": "plague", "sqlstate": ""}}},
+        {"sessions": {"a": {"strikes": "b", "fault": "error", "sqlstate": ""}}},
         {"sessions": {"a": [[]]}},
         {"sessions": []},
         {"prologue": [{"sessions": {}}]},

@@ -115,7 +115,7 @@ def test_it_decides_what_a_schedule_belongs_to() -> None:
 
 def test_mistakes_in_it_are_found() -> None:
     for block, said in (
-        (alone(Refund("nowhere")), "'nowhere', which nobody declared"),
+        (alone(Refund("elsewhere")), "'elsewhere', which nobody declared"),
         (Block({"nemesis": Nemesis("alice", CANCEL)}), "'alice', which is no session"),
         (Block({"idle": ()}), "'idle' does nothing"),
         (alone(Buy("A", ("L2",), "r")), "'r' is made twice"),
