@@ -27,6 +27,7 @@ from harness.resources import bundled
 from harness.verify.alone import explore as explore_alone
 from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same, written_scenario
+from harness.verify.coverage import sql_coverage
 from harness.verify.document import subject_entry, verify_document, write_document, write_text
 from harness.verify.orders import Limits
 from harness.verify.prepared import require_superuser
@@ -111,7 +112,7 @@ def explore(
     began = time.monotonic()
     with _opened(database) as server:
         with Progress(sys.stderr, [scenario.name], None, most) as progress:
-            report, points, interrupted = explore_alone(
+            explored, plan, interrupted = explore_alone(
                 server,
                 subject,
                 scenario,
@@ -123,14 +124,15 @@ def explore(
                 tick=progress.update,
             )
         document = verify_document(
-            subject=subject_entry(subject, points),
+            subject=subject_entry(subject, len(plan.points)),
             server={"version": server.version, "local": server.local, "workers": 1, "pinned": server.local},
             seed=seed,
             limits={"seconds": None, "schedules": most},
             strict=False,
             interrupted=interrupted,
             seconds=time.monotonic() - began,
-            reports=[report],
+            reports=explored.scenarios,
+            coverage=sql_coverage(plan, explored.reached, subject.migrations),
             skipped={},
             scenarios=[scenario],
             extra_properties=[],

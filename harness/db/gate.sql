@@ -34,4 +34,14 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION harness.point(integer), harness.gate(integer, bigint) TO PUBLIC;
+-- The mark of a statement or branch without a point: announces that it is reached, waits for nothing, is no step. It is
+-- called only where the setting harness.mark_<number> is 1: the controller asks for those that nobody has seen yet.
+CREATE FUNCTION harness.mark(p_mark integer) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE INFO USING ERRCODE = 'HP002', MESSAGE = p_mark::pg_catalog.text;
+  RETURN true;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION harness.point(integer), harness.mark(integer), harness.gate(integer, bigint) TO PUBLIC;

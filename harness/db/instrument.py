@@ -1,8 +1,9 @@
 """Scheduling points inside the PL/pgSQL functions of a subject: planned, installed, and removed without a trace.
 
 ``plan`` reads the catalog and changes nothing; its ids are the same wherever the same functions are. ``install`` gives
-each function a copy of its body with calls of ``harness.point`` (gate.sql) in it, ``remove`` gives the body back. What
-cannot be instrumented is in the plan too, as atomic (one step by its nature) or as opaque (a certificate must say so).
+each function a copy of its body with calls of ``harness.point`` and ``harness.mark`` (gate.sql) in it, ``remove`` gives
+the body back. What cannot be instrumented is in the plan too, as atomic (one step by its nature) or as opaque (a
+certificate must say so).
 
 A statement is one step, whatever it does: the rows that it changes one by one, the actions of its foreign keys, and the
 functions in SQL that it calls have no points inside it.
@@ -19,8 +20,9 @@ import psycopg
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import class_row, scalar_row
 
-from harness.db.placement import Placement, place
-from harness.db.plan import Opaque, Plan, Point, Rewritten
+from harness.db.marks import CONDITION, Measure, measure, why_not
+from harness.db.placement import place
+from harness.db.plan import Measured, Opaque, Plan, Point, Rewritten
 from harness.db.plpgsql import Statement, UnreadableError, read
 from harness.db.routines import CATALOG_ONLY, Routine, in_schemas
 from harness.db.survey import survey
@@ -28,10 +30,17 @@ from harness.words.errors import CouldNotRun, UsageError
 
 __all__ = ["Opaque", "Plan", "Point", "Rewritten", "install", "is_instrumented", "left_behind", "plan", "remove"]
 
-_POINT = "IF harness.point({}) THEN END IF; "
+_CALL = "IF {} THEN END IF; "
 """A control statement, which leaves FOUND and diagnostics alone, with a simple expression, which needs no query."""
-_POINTS = re.compile(r"IF harness\.point\(\d+\) THEN END IF; ")
-_CONDITION = re.compile(r"harness\.point\((\d+)\)")
+_ELSIF = "ELSIF {} THEN "
+_CALLS = re.compile(rf"IF (?:harness\.point\(\d+\)|{CONDITION}) THEN END IF; |ELSIF {CONDITION} THEN ")
+_UNMEASURED = Measure((), (), ())
+_WHOLE = {
+    "plpgsql": "is not declared VOLATILE, and is left as it is",
+    "sql": "is written in SQL, and has no statements of PL/pgSQL",
+}
+"""Why a routine that is one step by its nature is not measured, by its language."""
+_CONDITION = re.compile(rf"harness\.point\(\d+\)|{CONDITION}")
 
 
 def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
@@ -42,8 +51,12 @@ def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
     with _catalog_only(connection) as cursor:
         _check(connection, cursor, schemas)
         found = survey(connection, schemas)
+        routines = in_schemas(connection, schemas)
     points: list[Point] = []
     opaque = list(found.opaque)
+    marks = 0
+    measured = []
+    reasons = {}
     rewritten = []
     for routine, block in found.blocks:
         first = len(points) + 1
@@ -55,14 +68,29 @@ def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
                 is_procedure=routine.is_procedure,
                 ends_without_return=routine.ends_without_return,
             )
-            rewritten.append(_rewritten(routine, block, placement, first))
+            ids = {spot.offset: id_ for id_, spot in enumerate(placement.spots, first)}
+            reason = why_not(block, routine.source, routine.argument_names, is_procedure=routine.is_procedure)
+            measuring = _UNMEASURED if reason else measure(block, routine.source, ids, marks + 1)
+            rewritten.append(_rewritten(routine, block, _calls(ids, measuring)))
         except UnreadableError as error:
             opaque.append(Opaque(routine.identity, f"cannot be instrumented: {error}"))
             continue
+        if reason:
+            reasons[routine.identity] = reason
+        else:
+            measured.append(Measured(routine.identity, measuring.statements, measuring.branches))
+            marks += len(measuring.marks)
         for id_, spot in enumerate(placement.spots, first):
             points.append(Point(id_, routine.schema, routine.identity, *spot[1:]))
         opaque += [Opaque(f"{routine.identity} line {line}", reason) for line, reason in placement.opaque]
-    return Plan(tuple(points), tuple(opaque), found.atomic, tuple(rewritten))
+    reasons |= {place.where: place.reason for place in opaque}
+    known = {item.function for item in measured}
+    unmeasured = [
+        Opaque(routine.identity, reasons.get(routine.identity) or _WHOLE.get(routine.language, _WHOLE["plpgsql"]))
+        for routine in routines
+        if routine.identity not in known
+    ]
+    return Plan(tuple(points), tuple(opaque), found.atomic, tuple(rewritten), marks, tuple(measured), tuple(unmeasured))
 
 
 def install(connection: Connection[Any], plan: Plan) -> None:
@@ -92,10 +120,10 @@ def is_instrumented(connection: Connection[Any], schemas: Sequence[str]) -> bool
 def left_behind(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
     """What a run that died left installed, for ``remove``. What its points were is not known any more."""
     with _catalog_only(connection):
-        routines = [routine for routine in in_schemas(connection, schemas) if _POINTS.search(routine.source)]
+        routines = [routine for routine in in_schemas(connection, schemas) if _CALLS.search(routine.source)]
     rewritten = [
         Rewritten(
-            routine.identity, _head(routine.definition, routine.source), _POINTS.sub("", routine.source), routine.source
+            routine.identity, _head(routine.definition, routine.source), _CALLS.sub("", routine.source), routine.source
         )
         for routine in routines
     ]
@@ -105,45 +133,71 @@ def left_behind(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
 # -- rewriting ------------------------------------------------------------------------------------------------
 
 
-def _rewritten(routine: Routine, block: Statement, placement: Placement, first: int) -> Rewritten:
-    """The routine with these points, numbered from ``first``. Raises UnreadableError unless it is just that."""
-    ids = {spot.offset: id_ for id_, spot in enumerate(placement.spots, first)}
+_Calls = Mapping[int, tuple[str, ...]]
+"""What is put in before a character of the source, by offset, in this order."""
+
+
+def _calls(points: Mapping[int, int], measuring: Measure) -> _Calls:
+    """The calls of these points and marks. At one place a loop's FOUND is asked for first, an ELSIF comes last."""
+    calls: dict[int, list[str]] = {}
+    for mark in measuring.marks:
+        if not mark.is_elsif:
+            calls.setdefault(mark.offset, []).append(_CALL.format(mark.condition))
+    for offset, id_ in points.items():
+        calls.setdefault(offset, []).append(_CALL.format(f"harness.point({id_})"))
+    for mark in measuring.marks:
+        if mark.is_elsif:
+            calls.setdefault(mark.offset, []).append(_ELSIF.format(mark.condition))
+    return {offset: tuple(texts) for offset, texts in calls.items()}
+
+
+def _rewritten(routine: Routine, block: Statement, calls: _Calls) -> Rewritten:
+    """The routine with these calls in it. Raises UnreadableError unless it is just that."""
     instrumented = routine.source
-    for offset, id_ in sorted(ids.items(), reverse=True):
-        instrumented = instrumented[:offset] + _POINT.format(id_) + instrumented[offset:]
-    if _outline(read(routine.head(), instrumented), {}) != _outline(block, ids):
+    for offset, texts in sorted(calls.items(), reverse=True):
+        instrumented = instrumented[:offset] + "".join(texts) + instrumented[offset:]
+    if _outline(read(routine.head(), instrumented), {}) != _outline(block, calls):
         raise UnreadableError("with the points in it, the structure is another")
-    if _POINTS.sub("", instrumented) != routine.source:
+    if _CALLS.sub("", instrumented) != routine.source:
         raise UnreadableError("without the points, the text is another")
     return Rewritten(routine.identity, _head(routine.definition, routine.source), routine.source, instrumented)
 
 
-_Outline = tuple[str, int, tuple[tuple[Any, ...], ...]]
+_Outline = tuple[str, int, tuple[tuple[Any, ...], ...], tuple[str, ...]]
 
 
-def _outline(statement: Statement, ids: Mapping[int, int]) -> _Outline:
-    """Kind, line, and the lists of statements inside that are not empty: of the outlines of those, and ids of points.
+def _outline(statement: Statement, calls: _Calls) -> _Outline:
+    """Kind, line, the lists of statements inside that are not empty: of the outlines of those, and of calls; ELSIFs.
 
-    ``ids`` are those of points that are yet to be put in, by offset; points that are there are found by themselves.
+    ``calls`` are those that are yet to be put in; those that are there are found by themselves.
     """
     lists = []
+    elsifs = _elsifs(statement)
     for body in statement.bodies:
         found: list[Any] = []
         for inner in body.statements:
-            found += [ids[inner.start]] if inner.start in ids else []
-            point = _id_of(inner)
-            found.append(_outline(inner, ids) if point is None else point)
-        found += [ids[body.end]] if body.end in ids else []
+            found += calls.get(inner.start, ())
+            found.append(_call(inner) or _outline(inner, calls))
+        ending = calls.get(body.end, ())
+        found += [text for text in ending if text.startswith("IF")]
+        elsifs += [text for text in ending if text.startswith("ELSIF")]
         lists += [tuple(found)] if found else []
-    return statement.kind, statement.line, tuple(lists)
+    return statement.kind, statement.line, tuple(lists), tuple(elsifs)
 
 
-def _id_of(statement: Statement) -> int | None:
-    """The id of the point that a statement is, None when it is none."""
+def _call(statement: Statement) -> str:
+    """The text of the call that a statement is, empty when it is none."""
     if statement.kind != "if" or any(body.statements for body in statement.bodies):
-        return None
-    condition = _CONDITION.fullmatch(statement.node["cond"]["PLpgSQL_expr"]["query"])
-    return int(condition[1]) if condition else None
+        return ""
+    condition = str(statement.node["cond"]["PLpgSQL_expr"]["query"])
+    return _CALL.format(condition) if _CONDITION.fullmatch(condition) else ""
+
+
+def _elsifs(statement: Statement) -> list[str]:
+    """The texts of the marks that are conditions of an ELSIF of the statement itself."""
+    arms = statement.node.get("elsif_list", ()) if statement.kind == "if" else ()
+    conditions = [arm["PLpgSQL_if_elsif"]["cond"]["PLpgSQL_expr"]["query"] for arm in arms]
+    return [_ELSIF.format(condition) for condition in conditions if _CONDITION.fullmatch(condition)]
 
 
 def _head(definition: str, source: str) -> str:

@@ -182,7 +182,7 @@ class _Placing:
         return next(loop for loop in reversed(self._loops) if label is None or loop.label == label)
 
     def _add(self, statement: Statement, offset: int, kind: str, *, last: bool = False) -> None:
-        sql = _one_line(self._source[statement.start : statement.end])
+        sql = one_line(self._source[statement.start : statement.end])
         self.spots.append(Spot(offset, self._line(offset), kind, sql, last))
 
     def _line(self, offset: int) -> int:
@@ -231,7 +231,7 @@ def _hidden(statement: Statement) -> str:
         return f"dynamic SQL that cannot be parsed: {error}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A statement on one line, without comments, shortened to SQL_LENGTH_MAX characters."""
     parts = []
     end = 0

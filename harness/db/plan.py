@@ -42,10 +42,38 @@ class Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """A statement or a branch: its line in the body, what it is, and which announcement tells that it was reached.
+
+    ``told_by`` is the id of a point, or that of a mark with a minus sign.
+    """
+
+    line: int
+    what: str
+    told_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The statements and branches of one function (``harness.db.marks``)."""
+
+    function: str
+    statements: tuple[Site, ...]
+    branches: tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """``points`` in the order of their ids; ``atomic`` are the names of the functions that are one step by nature."""
+    """``points`` in the order of their ids; ``atomic`` are the names of the functions that are one step by nature.
+
+    ``marks`` is the number of marks: their ids are from 1, without gaps. ``measured`` are the functions with marks,
+    ``unmeasured`` those without, and why.
+    """
 
     points: tuple[Point, ...]
     opaque: tuple[Opaque, ...]
     atomic: tuple[str, ...]
     rewritten: tuple[Rewritten, ...]
+    marks: int = 0
+    measured: tuple[Measured, ...] = ()
+    unmeasured: tuple[Opaque, ...] = ()

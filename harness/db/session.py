@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Coroutine, Generator, Iterable, Mapping
 from typing import Any, Protocol
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
 from harness.db.controlled import ControlledConnection, RoundTrip, execute_plainly
 from harness.db.entry import BEGIN, entry
+from harness.db.reached import Reached
 from harness.words.errors import CouldNotRun
 from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState, Struck
 
 _POINT_SQLSTATE = b"HP001"
+_MARK_SQLSTATE = b"HP002"
 _FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
 _FIELD_MESSAGE = pq.DiagnosticField.MESSAGE_PRIMARY
 _READY_R = Ready.R
@@ -36,6 +38,7 @@ class Gatekeeper(Protocol):
     """Who opens a session's gate and knows its fellows: the stage (``harness.db.stage``)."""
 
     entries: Mapping[str, frozenset[int]]
+    reached: Reached
 
     def open_gate(self, session: ClientSession, stop: int) -> None: ...
 
@@ -61,7 +64,9 @@ class ClientSession:
         "_failure",
         "_generator",
         "_opening",
+        "_reached",
         "_round_trip",
+        "_silenced",
         "at_gate",
         "connection",
         "cycle",
@@ -108,9 +113,14 @@ class ClientSession:
         self._generator: Generator[Any, Any, Any] | None = None
         self._entering: frozenset[int] | None = None
         self._opening = 0
+        self._reached = stage.reached
+        self._silenced = set(self._reached.marks)
+        """The marks that it does not announce (any more)."""
         self._failure: CouldNotRun | None = None
         """What is wrong with an announcement: psycopg swallows what a notice handler raises."""
         self.pgconn.notice_handler = self._on_notice
+        if unseen := self._reached.unseen:
+            self._ask_for_marks(unseen, "1")
         execute_plainly(self.pgconn, "CREATE TEMP SEQUENCE harness_turn")
         execute_plainly(
             self.pgconn,
@@ -126,7 +136,18 @@ class ClientSession:
         self.entered = 0
         self.at_gate = False
         self._opening = 0
+        if len(self._silenced) != len(self._reached.marks):
+            # Between runs, when no transaction can undo it.
+            self._ask_for_marks(self._reached.marks - self._silenced, "0")
+            self._silenced |= self._reached.marks
         self._resume(None)
+
+    def _ask_for_marks(self, marks: Iterable[int], asked: str) -> None:
+        """``asked`` is 1 for marks that it must announce from now on, 0 for marks that it must not."""
+        query = sql.SQL(
+            "SELECT pg_catalog.set_config('harness.mark_' || mark, {}, false) FROM pg_catalog.unnest({}::int[]) AS mark"
+        ).format(sql.Literal(asked), sql.Literal(sorted(marks)))
+        execute_plainly(self.pgconn, query.as_string(self.connection))
 
     def detach(self) -> Coroutine[RoundTrip, Any, Any]:
         """Take its program away: what is under way here goes on for nobody, and the connection ends with it."""
@@ -157,6 +178,7 @@ class ClientSession:
         self.passed.clear()
         if self.at_gate:
             self.at_gate = False
+            self._reached.points.add(self.point)
             self.stage.open_gate(self, self.turn + steps)
         else:
             self._send(steps)
@@ -233,9 +255,12 @@ class ClientSession:
         self.state = READY
 
     def _on_notice(self, result: pq.abc.PGresult) -> None:
-        if result.error_field(_FIELD_SQLSTATE) != _POINT_SQLSTATE:
-            return
+        sqlstate = result.error_field(_FIELD_SQLSTATE)
         message = result.error_field(_FIELD_MESSAGE) or b""
+        if sqlstate != _POINT_SQLSTATE:
+            if sqlstate == _MARK_SQLSTATE:
+                self._reached.marks.add(int(message))
+            return
         point, _, turn = message.partition(b" ")
         if self._failure is not None:
             return
@@ -259,9 +284,12 @@ class ClientSession:
                 return
             self._entering = None
             self.entered = int(point)
+            self._reached.points.add(self.entered)
             return
         self.point = int(point)
         self.passed.append(self.point)
         if self.turn == self.stop:
             self.at_gate = True
             self.state = READY
+        else:
+            self._reached.points.add(self.point)

@@ -22,6 +22,7 @@ from psycopg import generators, pq, waiting
 
 from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly, hang_up
 from harness.db.nemesis import Nemesis
+from harness.db.reached import Reached
 from harness.db.session import ClientSession
 from harness.words.errors import CouldNotRun
 from harness.words.fault import Strike
@@ -76,7 +77,7 @@ class PostgresStage:
     ``dsn`` must be a superuser's (gates and cancels are the controller's). ``prepare_session`` are statements that
     every session runs once when it is connected (a role, an isolation level). ``pin`` puts a process on the core that
     this one shares with all its backends; ``local`` says that the backends are processes of this host that may be
-    signalled.
+    signalled. ``reached`` notes what the sessions execute.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class PostgresStage:
         local: bool,
         prepare_session: Sequence[str] = (),
         pin: Callable[[int], None] | None = None,
+        reached: Reached | None = None,
     ) -> None:
         self._dsn = dsn
         self.can_freeze = local
@@ -110,6 +112,7 @@ class PostgresStage:
         self.actors: list[Actor] = []
         self._crowded = 0
         self.entries = _NO_ENTRIES
+        self.reached = Reached() if reached is None else reached
 
     # -- the life of a run ------------------------------------------------------------------------------------
 

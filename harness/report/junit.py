@@ -37,6 +37,8 @@ def junit(document: Mapping[str, Any]) -> str:
         "postgresql": document["server"]["version"],
         "subject_digest": document["subject"]["digest"],
     }
+    totals = {name: value for name, value in document["coverage"]["sql"].items() if not isinstance(value, list)}
+    facts |= {f"coverage_sql_{name}": value for name, value in totals.items()}
     properties = SubElement(suite, "properties")
     for name, value in facts.items():
         SubElement(properties, "property", name=name, value=str(value))

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.report.advice import advice
 from harness.report.counterexamples import heading, reason, showings, shown
+from harness.report.coverage import coverage
 from harness.report.explored import hangs, not_applicable, not_exercised, opaque, scenarios
 from harness.report.page import page
 from harness.report.phrases import count, seconds
@@ -36,6 +37,7 @@ def render(
         "not exercised": not_exercised(paper, document),
         "not applicable": not_applicable(paper, document),
         "opaque": opaque(paper, document),
+        "coverage": coverage(paper, document),
         "next": advice(paper, document),
     }
     for title, text in sections.items():

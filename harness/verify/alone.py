@@ -20,7 +20,7 @@ from harness.marketplace.properties import check
 from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.enquiry import Enquiry, seed_of
-from harness.verify.orders import Order, ScenarioReport
+from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
 from harness.verify.repeat import run_again
 from harness.verify.story import tell
@@ -64,10 +64,10 @@ def explore(
     seed: int,
     isolation: str,
     tick: Callable[[str, int, int], None],
-) -> tuple[ScenarioReport, int, bool]:
+) -> tuple[ShareReport, Plan, bool]:
     """Run one scenario under one strategy, at most ``most`` schedules.
 
-    Its report, the number of scheduling points in the subject, and whether Ctrl-C ended it early. Raises ``UsageError``
+    Its report, the plan by which the subject was instrumented, and whether Ctrl-C ended it early. Raises ``UsageError``
     for a scenario that the subject cannot play.
     """
     with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
@@ -78,7 +78,8 @@ def explore(
                 enquiry.advance_for(0.25)
                 tally = enquiry.campaign.tally
                 tick(scenario.name, tally.schedules, len(tally.findings))
-        return enquiry.report(), len(plan.points), interrupted.is_set()
+        report = enquiry.report()
+        return ShareReport([report], theatre.reached.told), plan, interrupted.is_set()
 
 
 @contextmanager

@@ -179,12 +179,16 @@ def verify_document(
     interrupted: bool,
     seconds: float,
     reports: Sequence[ScenarioReport],
+    coverage: Mapping[str, Any],
     skipped: Mapping[str, str],
     scenarios: Sequence[Scenario],
     extra_properties: Sequence[dict[str, Any]],
     schedule_files: Path,
 ) -> dict[str, Any]:
-    """The whole document. ``skipped``: scenarios that the subject cannot play, with the reason."""
+    """The whole document. ``coverage`` is that of the subject's SQL (``harness.verify.coverage``).
+
+    ``skipped``: scenarios that the subject cannot play, with the reason.
+    """
     ids = list(dict.fromkeys(each for scenario in scenarios for each in scenario.properties))
     properties = [property_entry(each, reports, schedule_files) for each in ids] + list(extra_properties)
     verdicts = [Verdict(entry["verdict"]) for entry in properties]
@@ -213,6 +217,7 @@ def verify_document(
         "properties": properties,
         "scenarios": [scenario_entry(report) for report in reports],
         "skipped": [{"name": name, "why": why} for name, why in skipped.items()],
+        "coverage": {"sql": dict(coverage)},
     }
 
 

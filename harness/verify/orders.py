@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,3 +84,14 @@ class ScenarioReport:
     counterexamples: Mapping[str, Counterexample] = field(default_factory=dict)
     hang: str = ""
     diverged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareReport:
+    """What came of the scenarios of one or several shares.
+
+    ``reached`` is what their sessions executed of the subject's functions, as ``harness.db.plan.Site`` tells it.
+    """
+
+    scenarios: Sequence[ScenarioReport]
+    reached: frozenset[int]

@@ -16,6 +16,7 @@ from harness.db.migrate import apply
 from harness.db.pinning import choose_core
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
+from harness.verify.coverage import sql_coverage
 from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits, Order
 from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
@@ -84,9 +85,9 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
         for number, share in enumerate(_shares(options, scenarios)):
             dsn = server.dsn(databases.enter_context(new_database(server, template)))
             orders.append(_order(server, dsn, options, number, share))
-        reports, interrupted = run_workers(orders, prepared.plan, progress, on_interrupt)
+        explored, interrupted = run_workers(orders, prepared.plan, progress, on_interrupt)
     order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
-    reports.sort(key=lambda report: order_of[report.name])
+    reports = sorted(explored.scenarios, key=lambda report: order_of[report.name])
     return verify_document(
         subject=subject_entry(subject, len(prepared.plan.points)),
         server={
@@ -101,6 +102,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
         interrupted=interrupted,
         seconds=time.monotonic() - began,
         reports=reports,
+        coverage=sql_coverage(prepared.plan, explored.reached, subject.migrations),
         skipped=skipped,
         scenarios=[*scenarios, *(each for each in options.scenarios if each.name in skipped)],
         extra_properties=extra,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from harness.db.plan import Plan
 from harness.explore.mixture import Mixture
 from harness.verify.enquiry import Enquiry, seed_of
-from harness.verify.orders import Order, ScenarioReport
+from harness.verify.orders import Order, ShareReport
 from harness.verify.theatre import Theatre
 
 SLICE_S_MAX = 0.25
@@ -20,7 +20,7 @@ Progress = Callable[[str, int, int], None]
 """Told now and then: a scenario, its schedules so far, how many of its properties are broken."""
 
 
-def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callable[[], bool]) -> list[ScenarioReport]:
+def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callable[[], bool]) -> ShareReport:
     """Explore the scenarios of ``order`` in turns; ``stopped`` ends it early with what there is.
 
     Raises ``HarnessError`` for a subject that cannot be run.
@@ -32,7 +32,8 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
         ]
         deadline = float("inf") if order.seconds is None else time.monotonic() + order.seconds
         _take_turns(enquiries, deadline, progress, stopped)
-        return [enquiry.report() for enquiry in enquiries]
+        reports = [enquiry.report() for enquiry in enquiries]
+        return ShareReport(reports, theatre.reached.told)
 
 
 def _take_turns(enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]) -> None:

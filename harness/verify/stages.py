@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from harness.db.pinning import pin
+from harness.db.reached import Reached
 from harness.db.stage import PostgresStage
 
 STEADY_PLANS = (
@@ -29,13 +30,15 @@ class Stages:
     """One stage for each isolation level that is asked for; a context manager.
 
     ``core`` is the processor to share with the backends while it is entered, None to leave the choice to the system;
-    ``role`` is what every client session becomes.
+    ``role`` is what every client session becomes. ``marks`` is how many marks the functions have, and ``reached`` what
+    of them the sessions have executed so far.
     """
 
-    def __init__(self, dsn: str, *, local: bool, core: int | None, role: str = "") -> None:
+    def __init__(self, dsn: str, *, local: bool, core: int | None, role: str = "", marks: int = 0) -> None:
         self._dsn = dsn
         self._local = local
         self._role = role
+        self.reached = Reached(marks)
         self._stages: dict[str, PostgresStage] = {}
         self._exits = ExitStack()
         self._core = core
@@ -61,7 +64,11 @@ class Stages:
         """The stage whose sessions run their transactions at this level."""
         if isolation not in self._stages:
             stage = PostgresStage(
-                self._dsn, local=self._local, prepare_session=self._preparation(isolation), pin=self._pin
+                self._dsn,
+                local=self._local,
+                prepare_session=self._preparation(isolation),
+                pin=self._pin,
+                reached=self.reached,
             )
             self._stages[isolation] = self._exits.enter_context(stage)
         return self._stages[isolation]

@@ -19,7 +19,9 @@ class Theatre(Stages):
     """Stages the scenarios of one order."""
 
     def __init__(self, order: Order, plan: Plan) -> None:
-        super().__init__(order.dsn, local=order.local, core=order.core, role=order.subject.client_role or "")
+        super().__init__(
+            order.dsn, local=order.local, core=order.core, role=order.subject.client_role or "", marks=plan.marks
+        )
         self._order = order
         self._entries = entries(plan)
         self._keeps_locks = keeps_locks(plan)

@@ -20,7 +20,7 @@ from typing import Any
 
 from harness.db.plan import Plan
 from harness.unwinding import unwinding
-from harness.verify.orders import Order, ScenarioReport
+from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import telling_of_a_lost_server
 from harness.verify.share import Progress, explore_share
 from harness.words.errors import CouldNotRun, HarnessError
@@ -33,15 +33,15 @@ _UNWIND_S = 5.0
 
 def run_workers(
     orders: Sequence[Order], plan: Plan, progress: Progress, on_interrupt: Callable[[], None]
-) -> tuple[list[ScenarioReport], bool]:
-    """All reports, and whether Ctrl-C cut the exploration short (``on_interrupt`` is called then, once).
+) -> tuple[ShareReport, bool]:
+    """All reports as one, and whether Ctrl-C cut the exploration short (``on_interrupt`` is called then, once).
 
     Raises the first ``HarnessError`` of a worker, and ``CouldNotRun`` for one that died; no worker outlives the call.
     """
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     pipes: dict[Connection, BaseProcess] = {}
-    reports: list[ScenarioReport] = []
+    shares: list[ShareReport] = []
     interrupted = False
     try:
         with _interrupts_held_back():
@@ -55,7 +55,7 @@ def run_workers(
             try:
                 for ready in wait(list(pipes)):
                     assert isinstance(ready, Connection)
-                    if _receive(ready, pipes, reports, progress):
+                    if _receive(ready, pipes, shares, progress):
                         pipes.pop(ready).join()
             except KeyboardInterrupt:
                 if interrupted:
@@ -70,7 +70,8 @@ def run_workers(
             process.join(_UNWIND_S)
             process.kill()
             process.join()
-    return reports, interrupted
+    reports = [report for share in shares for report in share.scenarios]
+    return ShareReport(reports, frozenset().union(*(share.reached for share in shares))), interrupted
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _receive(
-    pipe: Connection, pipes: dict[Connection, BaseProcess], reports: list[ScenarioReport], progress: Progress
+    pipe: Connection, pipes: dict[Connection, BaseProcess], shares: list[ShareReport], progress: Progress
 ) -> bool:
     """Take one message; True when it was the worker's last."""
     try:
@@ -100,7 +101,7 @@ def _receive(
         return False
     if kind == "error":
         raise content
-    reports.extend(content)
+    shares.append(content)
     return True
 
 
@@ -114,8 +115,8 @@ def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
     with unwinding(signal.SIGTERM), contextlib.suppress(BrokenPipeError):
         try:
             with telling_of_a_lost_server():
-                reports = explore_share(order, plan, progress, stop.is_set)
-            pipe.send(("reports", reports))
+                share = explore_share(order, plan, progress, stop.is_set)
+            pipe.send(("report", share))
         except HarnessError as error:
             pipe.send(("error", error))
 

@@ -25,8 +25,13 @@ BEGIN
   RAISE LOG 'point %', p_point;
   RETURN true;
 END $$;
+CREATE FUNCTION harness.mark(p_mark integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE LOG 'mark %', p_mark;
+  RETURN true;
+END $$;
 """
-"""A gate that lets everybody pass; with ``client_min_messages = log`` it tells who does."""
+"""A gate that lets everybody pass; with ``client_min_messages = log`` it tells who does, and which marks are passed."""
 
 
 class Outcome(NamedTuple):
@@ -46,6 +51,15 @@ def load(connection: Connection[Any], file: str) -> None:
     connection.execute("RESET client_min_messages")
     for text in (POINT, (FOLDER / "schema.sql").read_text(), (FOLDER / file).read_text()):
         connection.execute(text.encode())
+
+
+def ask_for_marks(connection: Connection[Any], marks: int) -> None:
+    """From now on the marks up to this number announce themselves in this session, and no others."""
+    connection.execute(
+        "SELECT set_config('harness.mark_' || mark, CASE WHEN mark <= %s THEN '1' ELSE '0' END, false)"
+        " FROM generate_series(1, 1000) AS mark",
+        [marks],
+    )
 
 
 def calls(file: str) -> list[str]:

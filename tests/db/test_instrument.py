@@ -12,9 +12,14 @@ from psycopg import Connection
 from harness.db.any_server import AnyServer
 from harness.db.instrument import install, is_instrumented, left_behind, plan, remove
 from harness.words.errors import CouldNotRun, UsageError
-from tests.db.nasty import FILES, POINT, calls, connect, load, outcome
+from tests.db.nasty import FILES, POINT, ask_for_marks, calls, connect, load, outcome
 
 POINTS = re.compile(r"IF harness\.point\((\d+)\) THEN END IF; ")
+ASKED = (
+    r"pg_catalog\.texteq\(pg_catalog\.current_setting\('harness\.mark_\d+', true\), '1'\)"
+    r" IS TRUE AND harness\.mark\((\d+)\)"
+)
+MARKS = re.compile(rf"IF (?:NOT FOUND AND )?{ASKED} THEN END IF; |ELSIF {ASKED} THEN ")
 
 EVERYTHING = """
 SELECT p.oid::regprocedure::text, to_jsonb(p) - '{xmin}'::text[], pg_get_functiondef(p.oid), obj_description(p.oid),
@@ -31,12 +36,18 @@ def connection(database: str) -> Iterator[Connection[Any]]:
         yield connection
 
 
+@pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("file", FILES)
-def test_an_instrumented_function_does_what_the_plain_one_does(connection: Connection[Any], file: str) -> None:
+def test_an_instrumented_function_does_what_the_plain_one_does(
+    connection: Connection[Any], file: str, asked: bool
+) -> None:
     load(connection, file)
     plain = [outcome(connection, call) for call in calls(file)]
     load(connection, file)
-    install(connection, plan(connection, ["nasty"]))
+    planned = plan(connection, ["nasty"])
+    install(connection, planned)
+    if asked:
+        ask_for_marks(connection, planned.marks)
     assert is_instrumented(connection, ["nasty"])
     assert [outcome(connection, call) for call in calls(file)] == plain
 
@@ -84,8 +95,10 @@ def test_points_are_numbered_in_order_and_stand_on_their_lines(connection: Conne
     ]
     assert found == [(point.id, point.function, point.line) for point in planned.points]
     assert [point.id for point in planned.points] == list(range(1, len(planned.points) + 1))
+    marks = [int(one or other) for item in planned.rewritten for one, other in MARKS.findall(item.instrumented)]
+    assert sorted(marks) == list(range(1, planned.marks + 1))
     for item in planned.rewritten:
-        assert POINTS.sub("", item.instrumented) == item.source
+        assert MARKS.sub("", POINTS.sub("", item.instrumented)) == item.source
         assert item.instrumented.count("\n") == item.source.count("\n")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from harness.db.instrument import install, plan, remove
-from tests.db.nasty import POINT, Outcome, connect, outcome
+from tests.db.nasty import POINT, Outcome, ask_for_marks, connect, outcome
 
 SCHEMA = """
 CREATE SCHEMA g;
@@ -186,14 +186,16 @@ def outcomes(connection: Connection[Any]) -> list[Outcome]:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(body=bodies())
-def test_a_generated_function_does_the_same_with_points(connection: Connection[Any], body: str) -> None:
+@given(body=bodies(), asked=st.booleans())
+def test_a_generated_function_does_the_same_with_points(connection: Connection[Any], body: str, asked: bool) -> None:
     head = "CREATE OR REPLACE FUNCTION g.f(n integer) RETURNS SETOF integer LANGUAGE plpgsql AS"
     connection.execute(f"{head} $body$ {body} $body$".encode())
     plain = outcomes(connection)
     planned = plan(connection, ["g"])
+    assert "g.f(integer)" in [each.function for each in planned.measured]
     assert not [place for place in planned.opaque if "line" not in place.where]
     install(connection, planned)
+    ask_for_marks(connection, planned.marks if asked else 0)
     try:
         assert outcomes(connection) == plain
     finally:

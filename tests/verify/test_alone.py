@@ -28,7 +28,7 @@ def explored(
     server: AnyServer, subject: Subject, strategy: str, most: int | None = None, preemptions: int | None = None
 ) -> ScenarioReport:
     ticks: list[tuple[str, int, int]] = []
-    report, points, interrupted = explore(
+    found, plan, interrupted = explore(
         server,
         subject,
         scenario("race"),
@@ -39,7 +39,9 @@ def explored(
         isolation="read committed",
         tick=lambda *told: ticks.append(told),
     )
-    assert points > 5
+    (report,) = found.scenarios
+    assert len(plan.points) > 5
+    assert found.reached
     assert not interrupted
     assert ticks[-1] == ("stall-race", report.schedules, len(report.counterexamples))
     return report

@@ -140,6 +140,7 @@ def test_the_whole_document(tmp_path: Path) -> None:
         interrupted=False,
         seconds=1.23456,
         reports=reports,
+        coverage={"statements": 3},
         skipped={"other": "stall has no call sweep"},
         scenarios=[scenario],
         extra_properties=[],
@@ -148,6 +149,7 @@ def test_the_whole_document(tmp_path: Path) -> None:
     assert (document["verdict"], document["exit_code"], document["seconds"]) == ("holds", 0, 1.235)
     assert [each["id"] for each in document["properties"]] == list(scenario.properties)
     assert document["skipped"] == [{"name": "other", "why": "stall has no call sweep"}]
+    assert document["coverage"] == {"sql": {"statements": 3}}
     assert json.loads(json.dumps(document)) == document
     assert list(tmp_path.iterdir()) == []
 

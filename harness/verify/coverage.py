@@ -1,0 +1,62 @@
+"""Which statements and branches of the functions under test were executed: the part ``coverage`` of a run document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.db.plan import Measured, Plan, Site
+
+
+def sql_coverage(plan: Plan, reached: frozenset[int], migrations: Sequence[Path]) -> dict[str, Any]:
+    """Coverage of every function of the plan; ``reached`` is what sessions announced, as ``Site.told_by`` has it.
+
+    A function that nobody called counts like any other. ``migrations`` are the files that its body is looked for in.
+    """
+    texts = {path.name: path.read_text(encoding="utf-8-sig") for path in migrations}
+    sources = {item.name: item.source for item in plan.rewritten}
+    return {
+        **_counts(
+            [site for each in plan.measured for site in each.statements],
+            [site for each in plan.measured for site in each.branches],
+            reached,
+        ),
+        "functions": [
+            {
+                "function": each.function,
+                **_place(sources[each.function], texts),
+                **_counts(each.statements, each.branches, reached),
+                "unreached": list(_unreached(each, reached)),
+            }
+            for each in plan.measured
+        ],
+        "not_measured": [{"function": each.where, "why": each.reason} for each in plan.unmeasured],
+    }
+
+
+def _counts(statements: Sequence[Site], branches: Sequence[Site], reached: frozenset[int]) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    for name, sites in (("statements", statements), ("branches", branches)):
+        covered = sum(site.told_by in reached for site in sites)
+        counts[name] = len(sites)
+        counts[f"{name}_covered"] = covered
+        counts[f"{name}_percent"] = round(100 * covered / len(sites), 1) if sites else None
+    return counts
+
+
+def _place(source: str, texts: dict[str, str]) -> dict[str, Any]:
+    """The last file that has this text, and on which of its lines the text begins; nothing if none has."""
+    for name, text in reversed(texts.items()):
+        if (offset := text.find(source)) >= 0:
+            return {"file": name, "file_line": text.count("\n", 0, offset) + 1}
+    return {}
+
+
+def _unreached(function: Measured, reached: frozenset[int]) -> Iterator[dict[str, Any]]:
+    """Its statements, and those branches that are not told already by a statement, in the order of their lines."""
+    statements = [("statement", site) for site in function.statements if site.told_by not in reached]
+    told = {site.told_by for site in function.statements}
+    branches = [("branch", site) for site in function.branches if site.told_by not in reached | told]
+    for kind, site in sorted([*statements, *branches], key=lambda each: each[1].line):
+        yield {"line": site.line, "kind": kind, "what": site.what}
