@@ -75,11 +75,11 @@ def check(history: History, ids: Sequence[str]) -> list[Violation]:
     Judgements are remembered by answers, order and final state: thousands of schedules that end alike cost one.
     """
     memo = _memo_of(history.start)
-    key = (tuple(ids), *_abstract(history))
+    facts, key = Facts(history), (tuple(ids), *_abstract(history))
     quiet = memo.get(key)
     if quiet is None:
         quiet = memo[key] = {
-            each: _violations(PROPERTIES[each], history) for each in ids if not PROPERTIES[each].reads_events
+            each: _violations(PROPERTIES[each], facts) for each in ids if not PROPERTIES[each].reads_events
         }
     eventful = any(event.kind in _TELLING for event in history.events)
     found: list[Violation] = []
@@ -87,13 +87,14 @@ def check(history: History, ids: Sequence[str]) -> list[Violation]:
         if each in quiet:
             found += quiet[each]
         elif eventful or any(call.result.code for call in history.calls):
-            found += _violations(PROPERTIES[each], history)
+            found += _violations(PROPERTIES[each], facts)
     return found
 
 
 def check_once(history: History, ids: Sequence[str]) -> list[Violation]:
     """As ``check``, for a history that is like no other: nothing is remembered, which for long ones would cost most."""
-    return [violation for each in ids for violation in _violations(PROPERTIES[each], history)]
+    facts = Facts(history)
+    return [violation for each in ids for violation in _violations(PROPERTIES[each], facts)]
 
 
 def not_applicable(property_id: str, history: History) -> str | None:
@@ -101,19 +102,22 @@ def not_applicable(property_id: str, history: History) -> str | None:
 
     A subject that lacks a probe, or operations, makes a property not applicable, which is never a pass.
     """
-    judged = PROPERTIES[property_id]
+    return _not_applicable(PROPERTIES[property_id], Facts(history))
+
+
+def _not_applicable(judged: Property, facts: Facts) -> str | None:
     for part in judged.needs:
-        if getattr(history.final, part) is None:
+        if getattr(facts.final, part) is None:
             return f"the subject has no probe for {part}"
-    if not judged.concerns(Facts(history)):
+    if not judged.concerns(facts):
         return "nothing in this history concerns it"
     return None
 
 
-def _violations(judged: Property, history: History) -> list[Violation]:
-    if not_applicable(judged.id, history) is not None:
+def _violations(judged: Property, facts: Facts) -> list[Violation]:
+    if _not_applicable(judged, facts) is not None:
         return []
-    return [Violation(judged.id, why, guilty) for why, guilty in judged.judge(Facts(history))]
+    return [Violation(judged.id, why, guilty) for why, guilty in judged.judge(facts)]
 
 
 _TELLING = (EventKind.WAIT, EventKind.DEADLOCK)

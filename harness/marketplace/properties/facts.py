@@ -67,6 +67,7 @@ class Facts:
         self.start: Start = history.start
         self.final: State = history.final
         self.events = history.events
+        self._attempts: dict[tuple[type, ...], list[Call]] = {}
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
@@ -168,7 +169,9 @@ class Facts:
         return self.start.workspaces[workspace] + credited - self.balances[workspace]
 
     def attempts(self, *kinds: type) -> list[Call]:
-        return [call for call in self.calls if isinstance(call.operation, kinds)]
+        if kinds not in self._attempts:
+            self._attempts[kinds] = [call for call in self.calls if isinstance(call.operation, kinds)]
+        return self._attempts[kinds]
 
     @cached_property
     def made(self) -> frozenset[str]:
@@ -176,6 +179,7 @@ class Facts:
         asked = (call for call in self.attempts(Buy, Checkout) if call.result.status in POSSIBLE)
         return frozenset(self.started) | {call.operation.purchase for call in asked}
 
+    @cached_property
     def payments(self) -> dict[str, list[Call]]:
         """Stripe purchase to the operations that said it was paid."""
         found: dict[str, list[Call]] = {}
@@ -188,6 +192,7 @@ class Facts:
                 found.setdefault(operation.purchase, []).append(call)
         return found
 
+    @cached_property
     def refunds(self) -> dict[str, list[Call]]:
         """Purchase to the operations that asked for its refund."""
         found: dict[str, list[Call]] = {}
@@ -232,8 +237,8 @@ class Facts:
             lead: {self.start.leads[lead].price or Decimal(0)} if lead in self.start.leads else {Decimal(0)}
             for lead in leads
         }
-        for other in self.calls:
+        for other in self.attempts(UpdatePrice):
             update = other.operation
-            if isinstance(update, UpdatePrice) and update.lead in prices and not call.precedes(other):
+            if update.lead in prices and not call.precedes(other):
                 prices[update.lead].add(update.price)
         return frozenset(sum(combination, Decimal(0)) for combination in product(*prices.values()))

@@ -11,7 +11,7 @@ ANSWERED = (Status.OK, Status.REFUSED)
 
 
 def judge(facts: Facts) -> Judgement:
-    for name, calls in sorted(facts.payments().items()):
+    for name, calls in sorted(facts.payments.items()):
         # Nobody can pay for a purchase that was never opened.
         if name not in facts.made or not any(call.result.status in ANSWERED for call in calls):
             continue
@@ -29,5 +29,5 @@ PAID_IS_SERVED = Property(
     "a captured Stripe payment ends with leads delivered or a refund due",
     judge,
     needs=("leads", "purchases"),
-    concerns=lambda facts: bool(facts.payments()),
+    concerns=lambda facts: bool(facts.payments),
 )

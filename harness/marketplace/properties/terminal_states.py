@@ -35,12 +35,12 @@ def judge(facts: Facts) -> Judgement:
 def payments(facts: Facts, name: str) -> list[Call]:
     """The operations that can have completed a purchase."""
     credit = [call for call in facts.attempts(CompleteCredit) if call.operation.purchase == name]
-    return [*facts.payments().get(name, ()), *credit]
+    return [*facts.payments.get(name, ()), *credit]
 
 
 def endings(facts: Facts, name: str) -> list[tuple[Call, str]]:
     """The acknowledged operations that put an end to a pending purchase, each with the status that they give it."""
-    ended = [(call, "refunded") for call in facts.refunds().get(name, ()) if call.result.status is Status.OK]
+    ended = [(call, "refunded") for call in facts.refunds.get(name, ()) if call.result.status is Status.OK]
     for call in facts.attempts(Deliver, Sweep):
         operation = call.operation
         if call.result.status is not Status.OK or call.result.get("already_completed"):

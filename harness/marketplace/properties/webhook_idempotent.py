@@ -39,7 +39,7 @@ def judge_events(facts: Facts) -> Judgement:
 
 def judge_marks(facts: Facts) -> Judgement:
     """A purchase that was paid several times over marks its leads once."""
-    for name, calls in sorted(facts.payments().items()):
+    for name, calls in sorted(facts.payments.items()):
         if len(calls) < 2:
             continue
         if count_fresh(calls) > 1 and facts.status.get(name) == "completed":
@@ -95,7 +95,7 @@ def concerned(facts: Facts) -> bool:
     topped = [call.operation.top_up for call in facts.attempts(TopUp)]
     return (
         bool(deliveries(facts))
-        or any(len(calls) > 1 for calls in facts.payments().values())
+        or any(len(calls) > 1 for calls in facts.payments.values())
         or len(topped) > len(set(topped))
     )
 
