@@ -68,7 +68,15 @@ def _unchanged(paper: Page, same: list[str], some_changed: bool) -> list[str]:
     return paper.wrap(f"unchanged: {', '.join(same)}", hang=4) if same else []
 
 
+def _rows(state: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
+    """Of a state that is no marketplace's: each row by its name."""
+    for name, cells in _items(state, "rows"):
+        kind, _, rest = name.partition(" ")
+        yield (kind, rest), str(cells)
+
+
 def _before(start: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
+    yield from _rows(start)
     for name, amount in _items(start, "workspaces"):
         yield ("balance", name), str(amount)
     for name, lead in _items(start, "leads"):
@@ -82,6 +90,7 @@ def _before(start: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
 
 
 def _after(final: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
+    yield from _rows(final)
     for name, amount in _items(final, "balances"):
         yield ("balance", name), str(amount)
     for name, lead in _items(final, "leads"):

@@ -45,7 +45,8 @@ def lanes(
     told = rows(story, full=full)
     lines = [*_before(paper, story.get("before", ()))]
     lines += _columns(paper, names, told) or _marks(paper, names, told)
-    lines += ["", *changes(paper, story["start"], story["final"], guilty or {})]
+    if "start" in story:
+        lines += ["", *changes(paper, story["start"], story["final"], guilty or {})]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event
-from types import FrameType
 from typing import Any
 
 from harness.db.any_server import AnyServer
@@ -19,6 +16,7 @@ from harness.marketplace.notation import read_scenario
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
+from harness.unwinding import noting_interrupt
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
@@ -73,29 +71,13 @@ def explore(
     with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
         chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
         enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)
-        with _noting_interrupt() as interrupted:
+        with noting_interrupt() as interrupted:
             while not enquiry.finished and not interrupted.is_set():
                 enquiry.advance_for(0.25)
                 tally = enquiry.campaign.tally
                 tick(scenario.name, tally.schedules, len(tally.findings))
         report = enquiry.report()
         return ShareReport([report], theatre.reached.told), plan, interrupted.is_set()
-
-
-@contextmanager
-def _noting_interrupt() -> Iterator[Event]:
-    """The first Ctrl-C is noted, for it could strike in a callback of libpq, which nothing is raised out of."""
-    noted = Event()
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        noted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True, slots=True)

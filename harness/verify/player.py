@@ -9,7 +9,7 @@ from harness.db.controlled import ControlledConnection
 from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
-from harness.marketplace.block import Nemesis, Sessions
+from harness.marketplace.block import Nemesis
 from harness.words.errors import CouldNotRun
 from harness.words.fault import Strike
 from harness.words.history import Call, Result
@@ -43,7 +43,7 @@ class Player:
         """A client that has lost its connection asks for its next operation on another one."""
         return await self._client.perform(connection.live, operation)
 
-    def cast(self, sessions: Sessions) -> tuple[Cast, Mapping[str, frozenset[int]]]:
+    def cast(self, sessions: Mapping[str, Sequence[Any] | Nemesis]) -> tuple[Cast, Mapping[str, frozenset[int]]]:
         """What ``play`` wants, made once for sessions that are played often."""
         numbers = {name: number for number, name in enumerate(sessions)}
         cast: list[Program | Strike] = [
