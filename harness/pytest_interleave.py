@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.engine.execution import Hang
@@ -169,7 +170,7 @@ class Interleave:
             file = self._here.schedule_files / (re.sub(r"[^\w.-]+", "-", recording.scenario).strip("-") + ".json")
             try:
                 write_text(file, recording.to_json())
-                command = f"pytest {self._here.test!r} --harness-replay {file}".replace("'", "")
+                command = f"pytest {quote(self._here.test)} --harness-replay {quote(str(file))}"
             except HarnessError as error:
                 command = f"(the schedule is not saved: {error})"
         return failure(document, command, width=WIDTH)

@@ -13,7 +13,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from harness.engine.campaign import Campaign, Finding, fingerprint
+from harness.engine.campaign import Campaign, Finding, Tally, fingerprint
 from harness.engine.execution import Hang, Run
 from harness.engine.shrink import Shrinker
 from harness.explore.exhaustive import Exhaustive
@@ -117,7 +117,7 @@ class Exploration:
             return self._document(Verdict.HANG, f"{tally.hang.why}\n{tally.hang.picture}") | figures
         if tally.diverged is not None:
             return self._document(Verdict.NONDETERMINISTIC, str(tally.diverged)) | figures
-        if why := self._not_exercised(tally.labels, tally.schedules):
+        if why := self._not_exercised(tally):
             return self._document(Verdict.NOT_EXERCISED, why) | figures
         return self._document(Verdict.HOLDS) | figures
 
@@ -233,14 +233,14 @@ class Exploration:
             found.add("overlap")
         return dict.fromkeys(found, 1)
 
-    def _not_exercised(self, labels: Mapping[str, int], schedules: int) -> str:
+    def _not_exercised(self, tally: Tally) -> str:
         """Why a pass would prove nothing; empty when it does."""
-        if not schedules:
-            return "no schedule was run"
-        if len(self._tasks) > 1 and not labels.get("overlap"):
-            steps = "each is one step" if self._ground.plan.points else "no function in the database has a point in it"
-            return f"the programs never overlapped: {steps}"
-        return ""
+        if len(self._tasks) == 1 or tally.labels["overlap"]:
+            return ""
+        if max(tally.steps) > len(self._tasks):
+            return f"the programs overlapped in none of {tally.schedules} schedules"
+        points = "" if self._ground.plan.points else ", and no function in the database has a scheduling point"
+        return f"the programs cannot overlap: each is one step{points}"
 
     def _document(self, verdict: Verdict, why: str = "") -> dict[str, Any]:
         return {

@@ -51,10 +51,10 @@ class Ground:
         """Of the functions as they are without points: a schedule says nothing about others."""
 
     def __enter__(self) -> Self:
-        stages = self._stages_of("")
-        self.connection: Connection[Any] = stages.connection
+        self.connection: Connection[Any] = self._stages_of("").connection
         name = self.connection.info.dbname
         if not name.startswith(PREFIX):
+            self._exits.close()
             raise UsageError(
                 "not-our-database",
                 f"the fixture database leads to {name!r}",
