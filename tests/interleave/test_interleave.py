@@ -35,7 +35,7 @@ def calls(statement: str) -> Callable[[Any], Any]:
 
 
 async def withdraw_awaiting(connection: psycopg.AsyncConnection[Any], function: str) -> Any:
-    cursor = await connection.execute(f"SELECT {function}(1, 80)")  # type: ignore[arg-type]
+    cursor = await connection.execute(f"SELECT {function}(1, 80)")
     return (await cursor.fetchone() or (None,))[0]
 
 
@@ -43,14 +43,14 @@ def check_then_act(connection: psycopg.Connection[Any], lock: str = "") -> str:
     """Two statements of a client, in a transaction."""
     with connection.transaction():
         query = f"SELECT balance FROM account WHERE id = 1 {lock}"
-        (balance,) = connection.execute(query).fetchone() or (0,)  # type: ignore[arg-type]
+        (balance,) = connection.execute(query).fetchone() or (0,)
         if balance < 80:
             return "refused"
         connection.execute("UPDATE account SET balance = %s WHERE id = 1", [balance - 80])
         return "paid"
 
 
-RACES = {
+RACES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "a function": (calls("SELECT withdraw(1, 80)"), calls("SELECT withdraw_locked(1, 80)")),
     "a coroutine": (
         partial(withdraw_awaiting, function="withdraw"),

@@ -52,10 +52,12 @@ def environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict
     }
 
 
-def harness(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ended:
-    """Run ``harness ARGUMENTS`` in ``cwd`` to its end."""
+def harness(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "", module: str = "harness"
+) -> Ended:
+    """Run ``harness ARGUMENTS`` in ``cwd`` to its end; or another module."""
     ended = subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
         env=environment(cwd, env),
         input=stdin,
@@ -112,10 +114,10 @@ class Kin:
 
 
 @contextmanager
-def running(*arguments: str | Path, cwd: Path) -> Iterator[Running]:
-    """``harness ARGUMENTS`` in the background; it does not outlive the block."""
+def running(*arguments: str | Path, cwd: Path, module: str = "harness") -> Iterator[Running]:
+    """``harness ARGUMENTS`` in the background, or another module; it does not outlive the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
         # A connection that was cut off in the middle complains when it is collected.
         env={**environment(cwd), "PYTHONWARNINGS": "default::DeprecationWarning"},
