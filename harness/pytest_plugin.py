@@ -20,8 +20,6 @@ import pytest
 from harness.words.errors import HarnessError
 
 if TYPE_CHECKING:
-    import psycopg
-
     from harness.db.any_server import AnyServer
     from harness.pytest_interleave import Interleave
     from harness.words.recording import Recording
@@ -210,11 +208,11 @@ def server(pytestconfig: pytest.Config) -> Iterator[AnyServer]:
 
 
 @pytest.fixture
-def database(server: AnyServer) -> Iterator[psycopg.Connection[Any]]:
-    """An autocommit connection to an empty database that this test alone uses, and that is dropped after it."""
-    import psycopg
+def database(server: AnyServer) -> Iterator[Any]:
+    """An autocommit connection (psycopg's) to an empty database that this test alone uses; dropped after it."""
+    from harness.db.admin import connect
 
-    with server.database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+    with server.database() as dsn, connect(dsn) as connection:
         yield connection
 
 
