@@ -7,6 +7,9 @@
 -- The point announces itself with an INFO message, which always reaches the client and at once, and then takes and gives
 -- back the advisory lock of its turn. Most turns are free; the controller holds the one at which the session must stop,
 -- and to let it go on takes that of the next stop before it gives back this one.
+--
+-- Only a session that has stopped looks whether a fault is meant for it: the lock of turn 0, which no point has, is
+-- held by the controller then, and a lock of two numbers says what to raise.
 CREATE SCHEMA harness;
 GRANT USAGE ON SCHEMA harness TO PUBLIC;
 
@@ -27,10 +30,19 @@ BEGIN
   END IF;
   RAISE INFO USING ERRCODE = 'HP001', MESSAGE = p_point::pg_catalog.text || ' ' || turn::pg_catalog.text;
   gate := harness.gate(pg_catalog.pg_backend_pid(), turn);
-  -- IF with a simple expression, not PERFORM: a query would cost a trip through SPI.
-  IF pg_catalog.pg_advisory_lock(gate) IS NULL THEN
+  IF pg_catalog.pg_try_advisory_lock(gate) THEN
+    RETURN pg_catalog.pg_advisory_unlock(gate);
   END IF;
-  RETURN pg_catalog.pg_advisory_unlock(gate);
+  -- IF with a simple expression, not PERFORM: a query would cost a trip through SPI.
+  IF coalesce(pg_catalog.current_setting('harness.lock_timeout', true), '') <> '' AND harness.lift_lock_timeout() THEN
+  END IF;
+  IF pg_catalog.pg_advisory_lock(gate) IS NULL OR pg_catalog.pg_advisory_unlock(gate) IS NULL THEN
+  END IF;
+  gate := harness.gate(pg_catalog.pg_backend_pid(), 0);
+  IF pg_catalog.pg_try_advisory_lock_shared(gate) THEN
+    RETURN pg_catalog.pg_advisory_unlock_shared(gate);
+  END IF;
+  RETURN harness.suffer();
 END
 $$;
 
@@ -44,4 +56,39 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION harness.point(integer), harness.mark(integer), harness.gate(integer, bigint) TO PUBLIC;
+-- What the controller has prepared for this session: a SQLSTATE to raise, its five characters being the digits of a number
+-- in base 36, or, for 0, a lock timeout that the next stop lifts.
+CREATE FUNCTION harness.suffer() RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  digits CONSTANT text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+  number bigint;
+  state text := '';
+BEGIN
+  SELECT held.objid::bigint INTO number
+  FROM pg_catalog.pg_lock_status() AS held
+  WHERE held.locktype = 'advisory' AND held.objsubid = 2 AND held.granted
+    AND held.classid::bigint = 4294967296 - pg_catalog.pg_backend_pid();
+  RAISE INFO USING ERRCODE = 'HP003', MESSAGE = 'struck';
+  IF number = 0 THEN
+    RETURN pg_catalog.set_config('harness.lock_timeout', pg_catalog.current_setting('lock_timeout'), true) IS NOT NULL
+      AND pg_catalog.set_config('lock_timeout', '1ms', true) IS NOT NULL;
+  END IF;
+  FOR place IN 1..5 LOOP
+    state := pg_catalog.substr(digits, (number % 36)::integer + 1, 1) || state;
+    number := number / 36;
+  END LOOP;
+  RAISE EXCEPTION USING ERRCODE = state, MESSAGE = 'injected by the harness';
+END
+$$;
+
+CREATE FUNCTION harness.lift_lock_timeout() RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('harness.lock_timeout'), true) IS NOT NULL
+    AND pg_catalog.set_config('harness.lock_timeout', '', true) IS NOT NULL;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION harness.point(integer), harness.mark(integer), harness.gate(integer, bigint),
+  harness.suffer(), harness.lift_lock_timeout() TO PUBLIC;

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import pq
 
+from harness.db.controlled import execute_plainly
 from harness.db.session import ClientSession
+from harness.words.errors import CouldNotRun
 from harness.words.fault import FaultKind, Strike
 from harness.words.stage import FAULT_POINT, SessionState, Struck
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from harness.db.stage import PostgresStage
 
 READY, RUNNING, BLOCKED, DONE = SessionState
+INTRANS = pq.TransactionStatus.INTRANS
 
 _PATIENCE_S = 5.0
 """How long the server may take to deliver a signal, seconds; after that the engine looks for itself."""
@@ -86,9 +90,7 @@ def _cancel(nemesis: Nemesis, session: ClientSession) -> bool:
     session.state = RUNNING
     stage.ask(b"cancel", (b"%d" % session.pid,))
     # The server delivers the signal when it likes; until then the session would still look blocked.
-    deadline = time.monotonic() + _PATIENCE_S
-    while session.state is RUNNING and time.monotonic() < deadline:
-        stage.pump(0.005)
+    _until(stage, lambda: session.state is not RUNNING)
     if gate:
         stage.ask(b"leave_gate", (gate,))
     return True
@@ -141,10 +143,72 @@ def _cut_after_send(nemesis: Nemesis, session: ClientSession) -> bool:
     return True
 
 
+def _raise(nemesis: Nemesis, session: ClientSession) -> bool:
+    """The point at which the session stands raises an error, which its function may catch."""
+    return _suffer(nemesis, session, int(nemesis.strike.fault.sqlstate, 36))
+
+
+def _limit_waiting(nemesis: Nemesis, session: ClientSession) -> bool:
+    """Let the session take its next step here and now: whatever has to wait for a lock in it fails with 55P03.
+
+    A wait that is given up after a millisecond is no wait to the engine, so nobody looks before it is over.
+    """
+    if not _suffer(nemesis, session, 0):
+        return False
+    _until(nemesis.stage, lambda: session.state is not RUNNING)
+    if session.at_gate:
+        _until_it_waits(nemesis.stage, session)  # it has lifted the timeout then
+    elif session.state is READY and session.pgconn.transaction_status == INTRANS:
+        # No point of its own lifts it before the next statement of the transaction.
+        execute_plainly(session.pgconn, "SELECT harness.lift_lock_timeout()")
+    return True
+
+
+def _suffer(nemesis: Nemesis, session: ClientSession, number: int) -> bool:
+    """Have the session find at its point what ``number`` stands for (``harness.suffer`` in gate.sql)."""
+    if not session.at_gate:
+        return False
+    stage = nemesis.stage
+    mark = (session.gate(0), b"%d" % -session.pid, b"%d" % number)
+    _until_it_waits(stage, session)
+    stage.ask(b"mark", mark)
+    session.suffers = session.at_gate = False
+    session.passed.clear()
+    session.state = RUNNING
+    stage.open_gate(session, session.turn + 1)
+    _until(stage, lambda: session.suffers)
+    stage.ask(b"unmark", mark)
+    if not session.suffers:
+        raise CouldNotRun(
+            "fault-lost",
+            f"session {nemesis.strike.target} has not come upon the fault at its point",
+            expected="a server that lets it go on within seconds",
+            remedy="give the server time, or see its log",
+        )
+    return True
+
+
+def _until_it_waits(stage: PostgresStage, session: ClientSession) -> None:
+    """A point announces itself before it waits. One that finds its gate open already looks for nothing."""
+    pid = b"%d" % session.pid
+    deadline = time.monotonic() + _PATIENCE_S
+    while stage.ask(b"waits_for_us", (pid,)).get_value(0, 0) != b"t" and time.monotonic() < deadline:
+        time.sleep(0)
+
+
+def _until(stage: PostgresStage, condition: Callable[[], bool]) -> None:
+    """Let the sessions go on until ``condition`` holds, or the engine must look for itself."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition() and time.monotonic() < deadline:
+        stage.pump(0.005)
+
+
 _STRIKES: Mapping[FaultKind, Callable[[Nemesis, ClientSession], bool]] = {
     FaultKind.CANCEL: _cancel,
     FaultKind.TERMINATE: _terminate,
     FaultKind.CUT_BEFORE_SEND: _cut_before_send,
     FaultKind.CUT_AFTER_SEND: _cut_after_send,
+    FaultKind.ERROR: _raise,
+    FaultKind.LOCK_TIMEOUT: _limit_waiting,
 }
 """Each says whether there was anything to strike."""

@@ -19,6 +19,7 @@ from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState, S
 
 _POINT_SQLSTATE = b"HP001"
 _MARK_SQLSTATE = b"HP002"
+_STRUCK_SQLSTATE = b"HP003"
 _FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
 _FIELD_MESSAGE = pq.DiagnosticField.MESSAGE_PRIMARY
 _READY_R = Ready.R
@@ -84,6 +85,7 @@ class ClientSession:
         "statement",
         "stop",
         "struck",
+        "suffers",
         "turn",
         "wants_write",
     )
@@ -102,6 +104,8 @@ class ClientSession:
         self.sent = ""
         self.entered = 0
         self.struck: Struck | None = None
+        self.suffers = False
+        """A point has told that it found the fault that was meant for it."""
         self.at_gate = False
         self.turn = 0
         self.stop = 1
@@ -260,6 +264,7 @@ class ClientSession:
         if sqlstate != _POINT_SQLSTATE:
             if sqlstate == _MARK_SQLSTATE:
                 self._reached.marks.add(int(message))
+            self.suffers = self.suffers or sqlstate == _STRUCK_SQLSTATE
             return
         point, _, turn = message.partition(b" ")
         if self._failure is not None:

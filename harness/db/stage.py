@@ -56,6 +56,9 @@ _STATEMENTS = {
     b"cancel": b"SELECT pg_catalog.pg_cancel_backend($1)",
     b"kill": b"SELECT pg_catalog.pg_terminate_backend($1)",
     b"terminate": b"SELECT pg_catalog.pg_terminate_backend($1, 10000)",
+    b"waits_for_us": b"SELECT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids($1))",
+    b"mark": b"SELECT pg_catalog.pg_advisory_lock($1), pg_catalog.pg_advisory_lock($2::int, $3::int)",
+    b"unmark": b"SELECT pg_catalog.pg_advisory_unlock($1), pg_catalog.pg_advisory_unlock($2::int, $3::int)",
     b"leave_all_gates": b"SELECT pg_catalog.pg_advisory_unlock_all()",
     b"gate_base": b"SELECT harness.gate($1, 0)",
     b"picture": b"SELECT a.pid, a.state, a.wait_event_type, a.wait_event, l.locktype, l.mode, l.granted,"
