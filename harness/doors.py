@@ -17,8 +17,9 @@ from harness.db.any_server import AnyServer
 from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
 from harness.db.provision import provision
 from harness.engine.execution import Chooser
+from harness.marketplace.planted import find_subject
 from harness.marketplace.scenario import Scenario, load_scenarios
-from harness.marketplace.subject import Subject, load_subject
+from harness.marketplace.subject import Subject
 from harness.report.junit import junit
 from harness.report.lanes import lanes
 from harness.report.progress import Progress
@@ -232,7 +233,7 @@ class _Stepping:
 
 
 def _subject(name: str) -> Subject:
-    return load_subject(name, bundled("sql"))
+    return find_subject(name, bundled("sql"))
 
 
 def _scenarios(names: Sequence[str] | None, directory: Path | None) -> list[Scenario]:

@@ -29,7 +29,7 @@ Natural = Annotated[int, Parameter(converter=whole, validator=Number(gte=0))]
 Positive = Annotated[int, Parameter(converter=whole, validator=Number(gte=1))]
 
 SubjectName = Annotated[
-    str, Parameter(help="reference, published, before, or the path of a folder with a subject.toml")
+    str, Parameter(help="reference, published, before, planted:NAME, or the path of a folder with a subject.toml")
 ]
 ScenarioFiles = Annotated[Path | None, Parameter(help="directory with scenarios of your own, beside the bundled ones")]
 Database = Annotated[

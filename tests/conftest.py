@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -26,3 +27,14 @@ def module_database(server: AnyServer) -> Iterator[str]:
     """The DSN of a database that the tests of one module share."""
     with server.database() as dsn:
         yield dsn
+
+
+@pytest.fixture
+def unpinned() -> Iterator[None]:
+    """What runs in this process stays on one core; whoever comes after it may use them all."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)

@@ -183,7 +183,7 @@ def _read(file: TomlFile) -> Subject:
         name=file.string("", "name"),
         description=file.string("", "description", ""),
         file=file,
-        digest=_digest(file, migrations),
+        digest=digest_of(file, migrations),
         roles=roles,
         client_role=role or None,
         schemas=file.strings("", "schemas", ("public",)),
@@ -268,7 +268,8 @@ def _files(file: TomlFile, key: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _digest(file: TomlFile, migrations: Iterable[Path]) -> str:
+def digest_of(file: TomlFile, migrations: Iterable[Path]) -> str:
+    """Twelve hex digits over the text of a ``subject.toml`` and of migrations."""
     digest = hashlib.sha256(file.text.encode())
     for path in migrations:
         digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,3 @@ def reference(tmp_path_factory: pytest.TempPathFactory, server: AnyServer) -> Ve
     chosen = [word for name in RACES for word in ("--scenario", name)]
     arguments = (*chosen, "--max-schedules", "240", "--workers", "2", "--dsn", server.dsn())
     return once(tmp_path_factory, "reference", lambda directory: verify(directory, *arguments))
-
-
-@pytest.fixture
-def unpinned() -> Iterator[None]:
-    """What runs in this process stays on one core; whoever comes after it may use them all."""
-    if not hasattr(os, "sched_getaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    yield
-    os.sched_setaffinity(0, before)
