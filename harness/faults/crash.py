@@ -9,7 +9,7 @@ never got, ask for it again if nothing did, and go on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 
 from harness.db.any_server import AnyServer, Crash
+from harness.db.settings import Setting
 from harness.faults.outcome import contradicted, is_there
 from harness.faults.traffic import Writer, draw_writers, made_by, market
 from harness.marketplace.calls import Client
@@ -35,14 +36,16 @@ from harness.words.history import Call, History, Status
 from harness.words.verdict import Violation
 
 WRITERS = 6
-LENGTH = 16
-"""Operations of a writer's program; the crash comes before most are done."""
+LENGTH = 40
+"""Operations of a writer's program: more than are asked for before the crash, however late the server hears of it."""
+MOMENT_MAX = 64
+"""The operation, of all writers together, that calls for the crash at the latest."""
 AFTER = 2
 """Operations with which a client goes on after the crash."""
 DELAY_SECONDS_MAX = 0.003
 """Between the operation that calls for the crash and the crash: about as long as a transaction takes."""
 
-CRASHABLE: dict[str, Any] = {"full_page_writes": True}
+CRASHABLE: Mapping[str, Setting] = {"full_page_writes": True}
 """Settings for a server that is to be crashed: a process that is killed while it writes leaves half a page."""
 
 
@@ -176,7 +179,7 @@ class _Rounds:
             raise failures.exceptions[0] from None
 
     async def _until_crash(self, journal: Journal, writers: Sequence[Writer], random: Random) -> None:
-        left = random.randint(WRITERS, sum(map(len, writers)) * 2 // 3)
+        left = random.randint(WRITERS, MOMENT_MAX)
         delay, how = random.uniform(0, DELAY_SECONDS_MAX), random.choice(tuple(Crash))
         due = asyncio.Event()
 

@@ -121,7 +121,7 @@ class Arena:
         return self.race([operation], perform=perform).results[0]
 
     def race(self, operations: Sequence[Operation], *, perform: Perform | None = None, first: int = 0) -> Race:
-        """A client for each operation, from client ``first`` on; all send their first statement at the same moment."""
+        """A client for each operation, from client ``first`` on; all have sent something before any hears anything."""
         return self._runner.run(self._race(operations, perform or self.perform, first))
 
     def begin(self, operation: Operation) -> asyncio.Task[Result]:
@@ -162,19 +162,20 @@ class Arena:
     async def _race(self, operations: Sequence[Operation], perform: Perform, first: int) -> Race:
         await self._gather(first + len(operations))
         journal, before = self._journal, len(self._journal.calls)
-        barrier = asyncio.Barrier(len(operations))
-        released = 0.0
+        start = asyncio.Event()
 
         async def run(session: int, operation: Operation) -> None:
-            nonlocal released
-            await barrier.wait()
-            released = released or perf_counter()
+            # Not a Barrier, which lets them go one by one, an answer between two of them.
+            await start.wait()
             await journal.ask(perform, self._clients[session], session, operation)
 
         try:
             async with asyncio.TaskGroup() as group:
                 for session, operation in enumerate(operations, first):
                     group.create_task(run(session, operation))
+                await asyncio.sleep(0)
+                released = perf_counter()
+                start.set()
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         seconds = perf_counter() - released
