@@ -21,7 +21,7 @@ from harness.marketplace.properties import BUYING
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 
-PAID = "checkout.session.completed"
+PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expired", "charge.refunded"
 TEN = Decimal(10)
 ONE_LEAD = {"L1": LeadStart(TEN)}
 PENDING = Start({"A": Decimal(50), "B": Decimal(50)}, ONE_LEAD, {"p": PurchaseStart("A", ("L1",))})
@@ -44,6 +44,20 @@ unknown_purchase = contract(
     PENDING,
     [CompleteCredit("nowhere", "A", TEN)],
     ("refused:CompleteCredit",),
+)
+
+# Whatever an event says of a purchase that is not there, it is not claimed: it may come once more when the row is there.
+unknown_names = contract(
+    "unknown-names",
+    "What does not exist is not delivered, expired or refunded, and nothing else changes.",
+    PENDING,
+    [
+        CompleteStripe("nowhere"),
+        *(Deliver("evt", kind, "nowhere") for kind in (PAID, EXPIRED, REFUNDED)),
+        Refund("nowhere"),
+    ],
+    ("refused:CompleteStripe", "refused:Deliver", "refused:Refund"),
+    ("serializable", "conservation"),
 )
 
 foreign_purchase = contract(
