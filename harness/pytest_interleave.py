@@ -19,6 +19,7 @@ from harness.interleave.rules import End, Invariant, Reset, Rules
 from harness.report.interleaving import explored, failure
 from harness.verify.document import write_text
 from harness.verify.enquiry import seed_of
+from harness.verify.prepared import telling_of_a_lost_server
 from harness.words.errors import HarnessError, UsageError
 from harness.words.recording import Recording
 from harness.words.schedule import Schedule
@@ -92,9 +93,7 @@ class Interleave:
         """
         __tracebackhide__ = True
         self._calls += 1
-        replay = self._here.replay
-        if replay is not None and replay.scenario != self._test:
-            return {}
+        replay = self._here.replay if self._here.replay and self._here.replay.scenario == self._test else None
         wanted = self._here.schedules_wanted or schedules or self._here.schedules_default
         rules = Rules(reset, invariant, state)
         with _raised_as_unproved():
@@ -181,7 +180,8 @@ def _raised_as_unproved() -> Iterator[None]:
     """What is wrong with the call, or kept it from running, is one line of the report."""
     __tracebackhide__ = True
     try:
-        yield
+        with telling_of_a_lost_server():
+            yield
     except HarnessError as error:
         raise Unproved(str(error)) from error.__cause__
     except Hang as hang:

@@ -241,7 +241,11 @@ def interleave(request: pytest.FixtureRequest, server: AnyServer, database: Any)
     )
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     core = choose_core(int(worker) if worker.isdecimal() else 0) if server.local else None
-    with ground_of(server, database, core) as ground:
+    with ExitStack() as exits:
+        try:
+            ground = exits.enter_context(ground_of(server, database, core))
+        except HarnessError as error:
+            pytest.fail(f"no interleaving: {error}", pytrace=False)
         yield Interleave(ground, circumstances)
 
 

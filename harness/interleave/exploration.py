@@ -31,13 +31,18 @@ from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify, opaque_place
 from harness.verify.repeat import Repeating, run_again
 from harness.verify.story import tell_result, tell_run
 from harness.words.errors import UsageError
-from harness.words.history import EventKind, History, Status
+from harness.words.history import EventKind, History, Result, Status
 from harness.words.recording import Recording
 from harness.words.schedule import Schedule
 from harness.words.verdict import Certificate, Verdict
 
 SUBJECT = "the functions of the test's database"
 """What a schedule file of a test calls its subject."""
+
+
+_MISTAKE_CLASS = "42"
+"""SQLSTATEs of syntax errors, unknown names and missing privileges."""
+_MISTAKES = {"AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "TypeError"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,9 @@ class Exploration:
 
     def once(self, schedule: Schedule) -> tuple[dict[str, Any], Run, History]:
         """One schedule, judged."""
-        if failing := self._serial.failing():
-            raise UsageError("vacuous", _says_who_fails(failing), remedy="mend the program, or catch what you expect")
+        # Of what is drawn, some may be refused whatever the order; but not for a mistake of the program's own.
+        if mistaken := [each for each in self._serial.failing() if _is_mistake(each[1].code)]:
+            raise UsageError("vacuous", _says_who_fails(mistaken), remedy="mend the program")
         run, history = self._trial.run(Sparse(schedule))
         violation = next(iter(self._judge(history)), None)
         if violation is None:
@@ -210,6 +216,7 @@ class Exploration:
         return self._document(Verdict.VIOLATED if violated else Verdict.NONDETERMINISTIC, finding.violation.why) | {
             "counterexample": {
                 "property": finding.violation.property,
+                "broken": {each.property: each.why for each in self._judge(finding.history)},
                 "scenario": " and ".join(names),
                 "isolation": self._order.isolation,
                 "preemptions": finding.preemptions,
@@ -253,10 +260,19 @@ class Exploration:
             "why": why,
             "certificate": Certificate.INCONCLUSIVE.value,
             "explored": "",
+            "schedules": 0,
+            "distinct_schedules": 0,
+            "distinct_outcomes": 0,
+            "labels": {},
+            "opaque": [],
             "counterexample": None,
         }
 
 
-def _says_who_fails(failing: Sequence[tuple[Task, Any]]) -> str:
+def _is_mistake(code: str) -> bool:
+    return code.startswith(_MISTAKE_CLASS) or code in _MISTAKES
+
+
+def _says_who_fails(failing: Sequence[tuple[Task, Result]]) -> str:
     parts = [f"{task} ends in {result.code} in every serial order" for task, result in failing]
     return f"{'; '.join(parts)}: what it tests is never reached"

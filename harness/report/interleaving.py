@@ -33,7 +33,7 @@ def failure(document: Mapping[str, Any], replay: str = "", *, width: int = 100, 
     if found is None:
         return f"{head}: {document['why']}"
     paper = page(width, ascii_only=ascii_only)
-    lines = paper.wrap(f"{found['property']}: {document['why']}", hang=4)
+    lines = [line for each, why in found["broken"].items() for line in paper.wrap(f"{each}: {why}", hang=4)]
     if found["replays"]:
         lines += [line for text in provenance(found) for line in paper.wrap(text)]
     lines += paper.wrap(f"seed {document['seed']}")

@@ -85,6 +85,13 @@ def test_functions_may_change_between_two_calls(interleave: Interleave, bank: Co
     interleave.once(racy, racy, schedule=PREEMPTED, **RULES)
 
 
-def test_a_program_that_always_fails_proves_nothing(interleave: Interleave) -> None:
+def test_what_is_drawn_may_be_refused_in_every_order(interleave: Interleave) -> None:
+    def broke(connection: Connection) -> None:
+        connection.execute("SELECT balance / 0 FROM account")
+
+    assert interleave.once(broke, locked, **RULES).results == ["failed 22012", "ok (returned=True)"]
+
+
+def test_a_program_with_a_mistake_proves_nothing(interleave: Interleave) -> None:
     with pytest.raises(Unproved, match=r"ends in 42883 in every serial order.*\[vacuous\]"):
         interleave.once(lambda connection: connection.execute("SELECT no_such()"), **RULES)
