@@ -16,20 +16,27 @@ from harness.words.schedule import Switch
 def smaller(scenario: Scenario) -> Iterator[Scenario]:
     """Every scenario that lacks one thing of this one: great things first, and of equals the last.
 
+    Of the greatest there are many at once: half the prologue, all rows that no operation needs.
+
     Whoever loses their only operation goes, and who cancels somebody goes with them. What would be no scenario is left
     out: a purchase that is paid must be made by somebody. A row of the start can go when no operation names it: without
     it, one that does would ask for something else.
     """
     for change in _changes(scenario):
         try:
-            yield replace(scenario, **change)
+            found = replace(scenario, **change)
         except ScenarioError:
             continue
+        if found != scenario:
+            yield found
 
 
 def _changes(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """What to put in the place of which field."""
     blocks = scenario.prologue
+    if len(blocks) > 2:
+        half = len(blocks) // 2
+        yield from ({"prologue": part} for part in ((), blocks[half:], blocks[:half]))
     for number in reversed(range(len(blocks))):
         yield {"prologue": (*blocks[:number], *blocks[number + 1 :])}
     for name in reversed([*scenario.sessions]):
@@ -39,7 +46,9 @@ def _changes(scenario: Scenario) -> Iterator[dict[str, Any]]:
     for number, block in reversed([*enumerate(blocks)]):
         for lighter in _lighter(block):
             yield {"prologue": (*blocks[:number], lighter, *blocks[number + 1 :])}
-    for start in _without_one_row(scenario.start, _named_by(scenario.operations)):
+    named = _named_by(scenario.operations)
+    yield {"start": _needed(scenario.start, named)}
+    for start in _without_one_row(scenario.start, named):
         yield {"start": start}
 
 
@@ -88,6 +97,20 @@ def _lighter(block: Block) -> Iterator[Block]:
         yield Block(sessions, block.schedule)
     for number in reversed(range(len(block.schedule))):
         yield Block(block.sessions, (*block.schedule[:number], *block.schedule[number + 1 :]))
+
+
+def _needed(start: Start, named: frozenset[str]) -> Start:
+    """The rows that operations name, and those that these rows name."""
+    top_ups = {name: row for name, row in start.top_ups.items() if name in named}
+    purchases = {name: row for name, row in start.purchases.items() if name in named}
+    leads = {lead for row in purchases.values() for lead in row.leads} | named
+    workspaces = {row.workspace for row in purchases.values()} | {row.workspace for row in top_ups.values()} | named
+    return Start(
+        {name: balance for name, balance in start.workspaces.items() if name in workspaces},
+        {name: row for name, row in start.leads.items() if name in leads},
+        purchases,
+        top_ups,
+    )
 
 
 def _without_one_row(start: Start, named: frozenset[str]) -> Iterator[Start]:

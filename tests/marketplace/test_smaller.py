@@ -80,12 +80,13 @@ def test_rows_that_nobody_names() -> None:
     everything = set(start.workspaces), set(start.leads), set(start.purchases), set(start.top_ups)
     workspaces, leads, purchases, top_ups = everything
     # L1 and L3 belong to p, which is named; L2 and B to q, which must go first.
-    assert kept[:3] == [
+    assert kept[:4] == [
+        ({"A"}, {"L1", "L3"}, {"p"}, {"t"}),
         (workspaces, leads, purchases, {"t"}),
         (workspaces, leads, {"p"}, top_ups),
         ({"A", "B"}, leads, purchases, top_ups),
     ]
-    assert [each.purchases["p"].leads for each in found[3:]] == [("L1",), ("L3",)]
+    assert [each.purchases["p"].leads for each in found[4:]] == [("L1",), ("L3",)]
 
 
 def test_a_sweep_names_nobody() -> None:
@@ -112,6 +113,12 @@ def test_blocks_then_what_is_in_them() -> None:
         ([MARK, COMPLETE, MARK], race.schedule[:1]),
         ([MARK, COMPLETE, MARK], race.schedule[1:]),
     ]
+
+
+def test_of_a_long_prologue_all_and_either_half_first() -> None:
+    blocks = tuple(alone(MARK, name) for name in "abcde")
+    found = [each.prologue for each in smaller(scenario({"alice": [MARK]}, prologue=blocks))]
+    assert found[:4] == [(), blocks[2:], blocks[:2], blocks[:4]]
 
 
 @pytest.mark.parametrize("whole", load_scenarios(bundled("scenarios")).values(), ids=lambda each: each.name)

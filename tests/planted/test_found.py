@@ -41,6 +41,10 @@ def examine(server: AnyServer, fault: Fault) -> Case:
         return Case(fault.shown, searched, reduced)
 
 
+KNOWN: dict[str, Case] = {}
+"""What came of the faults that were examined in this process."""
+
+
 def test_there_are_enough_of_every_kind() -> None:
     assert len(FAULTS) >= 15
     shown = [fault.shown for fault in FAULTS if fault.shown]
@@ -54,7 +58,7 @@ def test_there_are_enough_of_every_kind() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_found_and_reduced(server: AnyServer, fault: Fault) -> None:
-    case = examine(server, fault)
+    case = KNOWN[fault.name] = examine(server, fault)
     first, small, finding = case.searched.broken[case.shown.property], case.reduced, case.reduced.finding
 
     assert first.schedules <= case.shown.schedules_max
@@ -67,13 +71,10 @@ def test_a_fault_is_found_and_reduced(server: AnyServer, fault: Fault) -> None:
     assert finding.violation.property == case.shown.property
 
 
-@pytest.mark.parametrize(
-    "name", ["balance-written-back", "locks-in-request-order", "claim-outlives-effect"], ids=lambda name: str(name)
-)
+@pytest.mark.parametrize("name", ["balance-written-back", "locks-in-request-order", "claim-outlives-effect"])
 def test_the_same_again(server: AnyServer, name: str) -> None:
     (fault,) = [each for each in FAULTS if each.name == name]
-    one, other = (examine(server, fault) for _ in range(2))
-    assert one == other
+    assert examine(server, fault) == (KNOWN.get(name) or examine(server, fault))
 
 
 LONGEST = {
