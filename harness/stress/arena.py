@@ -121,7 +121,10 @@ class Arena:
         return self.race([operation], perform=perform).results[0]
 
     def race(self, operations: Sequence[Operation], *, perform: Perform | None = None, first: int = 0) -> Race:
-        """A client for each operation, from client ``first`` on; all have sent something before any hears anything."""
+        """A client for each operation, from client ``first`` on; all have sent something before any hears anything.
+
+        Raises ``TimeoutError`` when somebody still has no answer after a minute.
+        """
         return self._runner.run(self._race(operations, perform or self.perform, first))
 
     def begin(self, operation: Operation) -> asyncio.Task[Result]:
@@ -170,7 +173,7 @@ class Arena:
             await journal.ask(perform, self._clients[session], session, operation)
 
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.timeout(_WAIT_S_MAX), asyncio.TaskGroup() as group:
                 for session, operation in enumerate(operations, first):
                     group.create_task(run(session, operation))
                 await asyncio.sleep(0)

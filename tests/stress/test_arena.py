@@ -170,3 +170,14 @@ def test_the_journal_orders_invocations_and_answers() -> None:
 
 def test_only_what_cannot_be_judged_at_this_size_is_left_out() -> None:
     assert set(PROPERTIES) - set(SAFETY) == {"serializable", "no-hang"}
+
+
+def test_a_race_that_does_not_end_is_given_up(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.stress.arena._WAIT_S_MAX", 0.5)
+    arena.gather(2)
+    with psycopg.connect(arena.dsn) as stranger:
+        stranger.execute("SELECT FROM workspace_credits FOR UPDATE")
+        with pytest.raises(TimeoutError):
+            arena.race([BUYS[0]])
+        with pytest.raises(TimeoutError):
+            arena.go_on_until(lambda: False)
