@@ -128,7 +128,7 @@ def _read(config: pytest.Config) -> Settings:
     if values["replay"] is not None:
         from harness.words.recording import Recording
 
-        values["replay"] = Recording.load(config.rootpath / values["replay"])
+        values["replay"] = Recording.load(values["replay"])
     seed = values["seed"]
     if seed is None:
         seed = secrets.randbelow(2**32) if values["profile"] in ("dev", "nightly") else 0

@@ -99,14 +99,16 @@ def test_draw(shard):
     assert drawn[0][0] != drawn[0][1]
 
 
+LONG = LOCKED.replace("interleave(withdraw, withdraw,", "interleave(withdraw, withdraw, withdraw, schedules=10**6,")
 SLOW = RACE.replace(
     "def test_nobody", "import time\n\ndef test_slow(database):\n    time.sleep(60)\n\n\ndef test_nobody"
 )
 
 
+@pytest.mark.parametrize("text", [SLOW, LONG], ids=["asleep", "exploring"])
 @pytest.mark.parametrize("arguments", [("-n2",), ("-n0",)], ids=" ".join)
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    (tmp_path / "test_slow.py").write_text(SLOW)
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+    (tmp_path / "test_slow.py").write_text(text)
     with running("-p", "no:cacheprovider", *arguments, cwd=tmp_path, module="pytest") as command:
         deadline = time.monotonic() + 60
         while not server_directories(command.family()) and time.monotonic() < deadline:

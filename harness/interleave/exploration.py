@@ -274,5 +274,7 @@ def _is_mistake(code: str) -> bool:
 
 
 def _says_who_fails(failing: Sequence[tuple[Task, Result]]) -> str:
-    parts = [f"{task} ends in {result.code} in every serial order" for task, result in failing]
+    parts = [
+        f"{task} ends in {result.code} in every serial order ({task.said[result.code]})" for task, result in failing
+    ]
     return f"{'; '.join(parts)}: what it tests is never reached"

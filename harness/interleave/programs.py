@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import iscoroutine, iscoroutinefunction
+from types import coroutine
 from typing import Any
 
 import psycopg
 from psycopg import pq
 
-from harness.db.controlled import ControlledConnection
+from harness.db.controlled import ControlledConnection, RoundTrip
 from harness.db.lent import AwaitingConnection, BlockingConnection, blocking
 from harness.words.errors import UsageError
 from harness.words.history import Result, Status
@@ -32,11 +33,15 @@ _IDLE = (pq.TransactionStatus.IDLE, pq.TransactionStatus.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A program with the name of its session. ``told`` gets what it returned or raised, newest last."""
+    """A program with the name of its session.
+
+    ``told`` gets what it returned or raised, newest last; ``said`` what its errors said, by their codes.
+    """
 
     name: str
     program: Program
     told: list[Any] = field(default_factory=list, compare=False)
+    said: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         return self.name
@@ -68,7 +73,7 @@ class Client:
         """What the program returned, or the error that it ended in; then what it left open is rolled back."""
         try:
             if iscoroutinefunction(task.program):
-                value = await task.program(AwaitingConnection(owner))
+                value = await _under_schedule(task.program(AwaitingConnection(owner)))
                 if isinstance(value, psycopg.AsyncCursor):
                     value = _answer(await value.fetchall() if value.description else [])
             else:
@@ -80,9 +85,42 @@ class Client:
             if owner.pgconn.transaction_status not in _IDLE:
                 with contextlib.suppress(psycopg.Error):
                     await AwaitingConnection(owner).rollback()
-            return result_of(error)
+            result = result_of(error)
+            task.said[result.code] = str(error).strip().partition("\n")[0]
+            return result
         task.told.append(value)
         return Result(Status.OK, "", () if value is None else (("returned", comparable(value)),))
+
+
+@coroutine
+def _under_schedule(program: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Hands the round trips of a coroutine on; what else it waits for needs an event loop, and there is none."""
+    go_on: Callable[[], Any] = partial(program.send, None)
+    while True:
+        try:
+            trip = go_on()
+        except StopIteration as stop:
+            return stop.value
+        if trip is None:  # asyncio.sleep(0): whose turn it is, the schedule says
+            go_on = partial(program.send, None)
+            continue
+        if not isinstance(trip, RoundTrip):
+            program.close()
+            raise UsageError(
+                "no-event-loop",
+                f"a coroutine waited for a {type(trip).__name__}",
+                expected="coroutines that wait for their connection alone",
+                remedy="leave sleeps, tasks and other clients out of it",
+            )
+        try:
+            answer = yield trip
+        except GeneratorExit:
+            program.close()
+            raise
+        except BaseException as error:
+            go_on = partial(program.throw, error)
+        else:
+            go_on = partial(program.send, answer)
 
 
 def _call(program: Program, connection: BlockingConnection) -> Any:

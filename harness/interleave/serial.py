@@ -126,7 +126,9 @@ class Judge:
             if result.status is Status.FAILED and result.code != "AssertionError":
                 outcomes = self._serial.outcomes(range(len(self._tasks))).values()
                 if all(outcome.results[number].code != result.code for outcome in outcomes):
-                    yield Violation(ERRORS, f"{task} ended in {result.code}, as it does in no serial order")
+                    yield Violation(
+                        ERRORS, f"{task} ended in {result.code}, as in no serial order: {task.said[result.code]}"
+                    )
 
     def _told(self, members: Sequence[int], results: Sequence[Result], end: End) -> str:
         told = [f"{self._tasks[member]} → {tell_result(each)}" for member, each in zip(members, results, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,9 @@ def test_programs_of_one_step_cannot_overlap(interleave: Interleave) -> None:
 
 
 def test_a_program_that_fails_in_every_order_reaches_nothing(interleave: Interleave) -> None:
-    with pytest.raises(Unproved, match=r"NOT EXERCISED: .*program 2 ends in 42883 in every serial order"):
+    with pytest.raises(
+        Unproved, match=r"NOT EXERCISED: .*program 2 ends in 42883 in every serial order \(function no_such"
+    ):
         interleave(calls("SELECT withdraw(2, 80)"), calls("SELECT no_such(1)"), **RULES)
 
 
@@ -64,7 +67,7 @@ def test_an_error_that_no_serial_order_gives_is_a_violation(interleave: Interlea
         if connection.execute("SELECT FROM account WHERE id = 7").fetchone() is None:
             connection.execute("INSERT INTO account VALUES (7, 0)")
 
-    with pytest.raises(Unproved, match=r"errors: insert [12] ended in 23505, as it does in no serial order"):
+    with pytest.raises(Unproved, match=r"errors: insert [12] ended in 23505, as in no serial order: duplicate"):
         interleave(insert, insert, reset="DELETE FROM account WHERE id = 7", invariant="SELECT true")
 
 
@@ -175,3 +178,26 @@ def test_a_statement_that_waits_for_somebody_else_is_a_hang(interleave: Interlea
         bank.execute("SELECT pg_advisory_lock(1)")
     with pytest.raises(Unproved, match="HANG: "):
         interleave(calls("SELECT pg_advisory_lock(1)"), invariant="SELECT true", reset="SELECT true")
+
+
+async def sleeping(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute("SELECT 1")
+    await asyncio.sleep(0)  # harmless
+    await connection.execute("SELECT 1")
+    await asyncio.sleep(1)
+
+
+async def waiting(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute("SELECT 1")
+    loop = asyncio.new_event_loop()
+    try:
+        await loop.create_future()
+    finally:
+        loop.close()
+
+
+def test_there_is_no_event_loop(interleave: Interleave) -> None:
+    with pytest.raises(Unproved, match=r"sleeping ends in RuntimeError in every serial order \(no running event loop"):
+        interleave(sleeping, withdraw, **RULES)
+    with pytest.raises(Unproved, match=r"a coroutine waited for a Future.*\[no-event-loop\]"):
+        interleave(waiting, withdraw, **RULES)
