@@ -11,11 +11,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.engine.execution import Hang
+from harness.explore.strategies import STRATEGIES
 from harness.interleave.alchemy import engine
 from harness.interleave.exploration import Exploration, Order
 from harness.interleave.ground import READ_COMMITTED, Ground
 from harness.interleave.programs import Program, tasks
 from harness.interleave.rules import End, Invariant, Reset, Rules
+from harness.interleave.snapshot import snapshot
 from harness.report.interleaving import explored, failure
 from harness.verify.document import write_text
 from harness.verify.enquiry import seed_of
@@ -71,7 +73,7 @@ class Interleave:
     def __call__(
         self,
         *programs: Program,
-        reset: Reset,
+        reset: Reset | None = None,
         invariant: Invariant | None = None,
         state: str | None = None,
         schedules: int | None = None,
@@ -83,7 +85,8 @@ class Interleave:
     ) -> dict[str, Any]:
         """Run the programs at the same time, each on a connection of its own, under many schedules.
 
-        ``reset`` (SQL, or a function of a connection) puts the database back before each. ``invariant`` (SQL that
+        ``reset`` (SQL, or a function of a connection) puts the database back before each; without it all tables and
+        sequences are put back as they were when this was called. ``invariant`` (SQL that
         answers true; or a function of a connection and the results, that asserts) must hold after each. ``state`` is a
         query for what the programs work on: with it, what they return and what they leave must be that of some order
         in which they run one after the other. At most ``schedules`` are run. ``strategy`` "exhaustive" stops at
@@ -95,9 +98,8 @@ class Interleave:
         self._calls += 1
         replay = self._here.replay if self._here.replay and self._here.replay.scenario == self._test else None
         wanted = self._here.schedules_wanted or schedules or self._here.schedules_default
-        rules = Rules(reset, invariant, state)
-        with _raised_as_unproved():
-            exploration = self._exploration(programs, rules, wanted, strategy, preemptions, isolation, role, schemas)
+        with _raised_as_unproved(), self._rules(reset, invariant, state, schemas) as rules:
+            exploration = self._exploration(programs, rules, wanted, strategy, preemptions, isolation, role)
             document = exploration.explore() if replay is None else exploration.replay(replay)
         if replay is None:
             self._here.say(explored(document))
@@ -111,7 +113,7 @@ class Interleave:
         self,
         *programs: Program,
         schedule: Schedule = (),
-        reset: Reset,
+        reset: Reset | None = None,
         invariant: Invariant | None = None,
         state: str | None = None,
         isolation: str = READ_COMMITTED,
@@ -120,9 +122,8 @@ class Interleave:
     ) -> Ending:
         """The same for one schedule, such as Hypothesis draws (``harness.interleave.drawing.schedules``)."""
         __tracebackhide__ = True
-        rules = Rules(reset, invariant, state)
-        with _raised_as_unproved():
-            exploration = self._exploration(programs, rules, 1, "mixture", None, isolation, role, schemas)
+        with _raised_as_unproved(), self._rules(reset, invariant, state, schemas) as rules:
+            exploration = self._exploration(programs, rules, 1, "mixture", None, isolation, role)
             document, run, history = exploration.once(schedule)
         if document["verdict"] != "holds":
             raise Unproved(self._failure(document, None))
@@ -138,6 +139,25 @@ class Interleave:
     def _test(self) -> str:
         return self._here.test if self._calls == 1 else f"{self._here.test} #{self._calls}"
 
+    @contextmanager
+    def _rules(
+        self, reset: Reset | None, invariant: Invariant | None, state: str | None, schemas: Sequence[str] | None
+    ) -> Iterator[Rules]:
+        """On ground that is prepared, with everything put back at the end if nobody says how to."""
+        if invariant is None and state is None:
+            raise UsageError(
+                "bad-rule",
+                "interleave was given neither an invariant nor a state",
+                expected="something that can be wrong",
+                remedy="give invariant=, state=, or both",
+            )
+        self._ground.prepare(schemas)
+        if reset is not None:
+            yield Rules(reset, invariant, state)
+            return
+        with snapshot(self._ground.connection) as taken:
+            yield Rules(taken.restore, invariant, state)
+
     def _exploration(
         self,
         programs: Sequence[Program],
@@ -147,10 +167,8 @@ class Interleave:
         preemptions: int | None,
         isolation: str,
         role: str,
-        schemas: Sequence[str] | None,
     ) -> Exploration:
-        _check(rules, strategy, isolation, schedules)
-        self._ground.prepare(schemas)
+        _check(strategy, isolation, schedules)
         order = Order(
             test=self._test,
             schedules=schedules,
@@ -188,16 +206,7 @@ def _raised_as_unproved() -> Iterator[None]:
         raise Unproved(f"HANG: {hang.why}\n{hang.picture}") from None
 
 
-def _check(rules: Rules, strategy: str, isolation: str, schedules: int) -> None:
-    from harness.explore.strategies import STRATEGIES
-
-    if rules.invariant is None and rules.state is None:
-        raise UsageError(
-            "bad-rule",
-            "interleave was given neither an invariant nor a state",
-            expected="something that can be wrong",
-            remedy="give invariant=, state=, or both",
-        )
+def _check(strategy: str, isolation: str, schedules: int) -> None:
     for what, given, known in (("strategy", strategy, STRATEGIES), ("isolation", isolation, ISOLATIONS)):
         if given not in known:
             raise UsageError("bad-rule", f"there is no {what} {given!r}", expected=" or ".join(known))
