@@ -1,7 +1,7 @@
 -- Wrong: while another buyer is at a lead it is said to be sold, also when that buyer then fails.
 -- Why: who is told to try again tries again, and will find it sold anyway.
 -- Breaks: serializable
--- Shown: serializable in rollback.py within 90 schedules; smallest with 2 operations and 1 preemption
+-- Shown: serializable in rollback.py within 120 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION validate_and_lock_leads_for_purchase(p_lead_ids uuid[], p_buyer_workspace_id uuid)
 RETURNS TABLE (id uuid, price numeric, seller_workspace_id uuid)

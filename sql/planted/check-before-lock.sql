@@ -3,7 +3,7 @@
 -- Why: a refusal need not wait for anybody, so the cheap check comes first. The CHECKs on sold_count went when a lead
 --   was to be sold several times; with them the second sale would be an error.
 -- Breaks: sold-once, serializable
--- Shown: sold-once in one_lead.py within 20 schedules; smallest with 2 operations and 1 preemption
+-- Shown: sold-once in one_lead.py within 30 schedules; smallest with 2 operations and 1 preemption
 
 ALTER TABLE leads DROP CONSTRAINT leads_sold_count_check, DROP CONSTRAINT leads_sold_consistently;
 

@@ -1,7 +1,7 @@
 -- Wrong: the credits are locked before the leads: who waits for a lead stalls every other purchase of the workspace.
 -- Why: money first: nobody is to spend it while we look at the leads.
 -- Breaks: no-hang
--- Shown: no-hang in price_update.py within 100 schedules; smallest with 3 operations and 1 preemption
+-- Shown: no-hang in price_update.py within 130 schedules; smallest with 3 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION complete_credit_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_credit_amount numeric

@@ -1,7 +1,7 @@
 -- Wrong: an empty list of leads is one that can be bought.
 -- Why: array_length is what one finds when one looks for the length of an array; that of an empty one is NULL.
 -- Breaks: serializable
--- Shown: serializable in contract.py within 10 schedules; smallest with 1 operation and 0 preemptions
+-- Shown: serializable in contract.py within 20 schedules; smallest with 1 operation and 0 preemptions
 
 CREATE OR REPLACE FUNCTION validate_and_lock_leads_for_purchase(p_lead_ids uuid[], p_buyer_workspace_id uuid)
 RETURNS TABLE (id uuid, price numeric, seller_workspace_id uuid)

@@ -1,7 +1,7 @@
 -- Wrong: a reservation that has run out holds its lead until the sweep comes by.
 -- Why: the sweep deletes what has expired, so what is there is valid.
 -- Breaks: serializable, no-false-conflict
--- Shown: no-false-conflict in reservations.py within 20 schedules; smallest with 1 operation and 0 preemptions
+-- Shown: no-false-conflict in reservations.py within 30 schedules; smallest with 1 operation and 0 preemptions
 
 CREATE OR REPLACE FUNCTION why_unsaleable(p_lead_ids uuid[], p_buyer_workspace_id uuid) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

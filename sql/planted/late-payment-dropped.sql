@@ -1,7 +1,7 @@
 -- Wrong: a payment for a purchase that cannot be delivered any more is answered and forgotten: no leads, no refund.
 -- Why: nothing was delivered, so nothing is to be written.
 -- Breaks: paid-is-served, no-lost-acknowledgement, serializable
--- Shown: paid-is-served in webhooks.py within 30 schedules; smallest with 2 operations and 0 preemptions
+-- Shown: paid-is-served in webhooks.py within 40 schedules; smallest with 2 operations and 0 preemptions
 
 CREATE OR REPLACE FUNCTION complete_stripe_lead_purchase(p_purchase_id uuid, p_download_url text DEFAULT NULL)
 RETURNS TABLE (success boolean, already_completed boolean, lead_ids_marked uuid[])

@@ -1,7 +1,7 @@
 -- Wrong: a payment that comes late revives a purchase that was cancelled or has failed.
 -- Why: the customer has paid, and the leads are still there: let them have them.
 -- Breaks: terminal-states, serializable
--- Shown: terminal-states in webhooks.py within 30 schedules; smallest with 2 operations and 0 preemptions
+-- Shown: terminal-states in webhooks.py within 40 schedules; smallest with 2 operations and 0 preemptions
 
 CREATE OR REPLACE FUNCTION complete_stripe_lead_purchase(p_purchase_id uuid, p_download_url text DEFAULT NULL)
 RETURNS TABLE (success boolean, already_completed boolean, lead_ids_marked uuid[])

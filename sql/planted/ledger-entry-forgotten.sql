@@ -1,7 +1,7 @@
 -- Wrong: a refund raises the balance and leaves no entry in the ledger.
 -- Why: the status of the purchase says already that its money went back.
 -- Breaks: conservation
--- Shown: conservation in contract.py within 20 schedules; smallest with 2 operations and 0 preemptions
+-- Shown: conservation in contract.py within 30 schedules; smallest with 2 operations and 0 preemptions
 
 CREATE OR REPLACE FUNCTION refund_lead_purchase(p_purchase_id uuid)
 RETURNS TABLE (success boolean, already_completed boolean)

@@ -2,7 +2,7 @@
 --   total and the one that copies the items, and the wait comes later, with the credits of the workspace in hand.
 -- Why: SKIP LOCKED never waits, and the advisory lock keeps other buyers away in any case.
 -- Breaks: serializable, no-hang, no-false-conflict
--- Shown: no-false-conflict in price_update.py within 170 schedules; smallest with 2 operations and 2 preemptions
+-- Shown: no-false-conflict in price_update.py within 220 schedules; smallest with 2 operations and 2 preemptions
 
 CREATE OR REPLACE FUNCTION lock_leads(p_lead_ids uuid[], p_wait boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- Wrong: leads are locked in the order in which the client lists them, so that two lists can lock each other out.
 -- Why: the sort looked like a nicety: the lock is the same, whatever the order.
 -- Breaks: no-deadlock
--- Shown: no-deadlock in bulk_marking.py within 30 schedules; smallest with 2 operations and 1 preemption
+-- Shown: no-deadlock in bulk_marking.py within 40 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION lock_leads(p_lead_ids uuid[], p_wait boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- Wrong: who has exactly what a purchase costs is told that it is not enough.
 -- Why: a balance must stay positive, says the requirement, and > is what positive looks like.
 -- Breaks: serializable
--- Shown: serializable in contract.py within 10 schedules; smallest with 1 operation and 0 preemptions
+-- Shown: serializable in contract.py within 20 schedules; smallest with 1 operation and 0 preemptions
 
 CREATE OR REPLACE FUNCTION complete_credit_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_credit_amount numeric

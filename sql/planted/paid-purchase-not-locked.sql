@@ -2,7 +2,7 @@
 --   debt.
 -- Why: an event is claimed once, so nobody else can be at this purchase.
 -- Breaks: all-or-nothing, serializable
--- Shown: serializable in webhooks.py within 10 schedules; smallest with 2 operations and 1 preemption
+-- Shown: serializable in webhooks.py within 20 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION complete_stripe_lead_purchase(p_purchase_id uuid, p_download_url text DEFAULT NULL)
 RETURNS TABLE (success boolean, already_completed boolean, lead_ids_marked uuid[])

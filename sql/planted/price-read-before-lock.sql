@@ -1,7 +1,7 @@
 -- Wrong: the total is added up before the leads are locked, the items are copied after it.
 -- Why: declared where it is needed, and no statement more than necessary under the lock.
 -- Breaks: serializable, no-false-conflict
--- Shown: no-false-conflict in price_update.py within 10 schedules; smallest with 2 operations and 1 preemption
+-- Shown: no-false-conflict in price_update.py within 20 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION create_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_lead_ids uuid[], p_payment_method text

@@ -2,7 +2,7 @@
 --   work.
 -- Why: the function only reads it here; the UPDATE at its end takes the lock anyway.
 -- Breaks: serializable
--- Shown: serializable in one_workspace.py within 20 schedules; smallest with 2 operations and 1 preemption
+-- Shown: serializable in one_workspace.py within 30 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION complete_credit_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_credit_amount numeric

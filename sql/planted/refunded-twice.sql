@@ -2,7 +2,7 @@
 -- Why: refunds may come in parts, so that a refunded purchase can be refunded again; the unique key of the ledger went
 --   for the same reason.
 -- Breaks: conservation, serializable
--- Shown: conservation in contract.py within 20 schedules; smallest with 3 operations and 0 preemptions
+-- Shown: conservation in contract.py within 30 schedules; smallest with 3 operations and 0 preemptions
 
 ALTER TABLE credit_ledger DROP CONSTRAINT credit_ledger_purchase_id_kind_key;
 

@@ -1,7 +1,7 @@
 -- Wrong: an event that is refused stays claimed and is acknowledged, and Stripe does not deliver it again.
 -- Why: Stripe repeats what is answered with an error for three days, and the log fills up.
 -- Breaks: serializable
--- Shown: serializable in stripe_and_credits.py within 20 schedules; smallest with 3 operations and 0 preemptions
+-- Shown: serializable in stripe_and_credits.py within 30 schedules; smallest with 3 operations and 0 preemptions
 
 CREATE OR REPLACE FUNCTION apply_stripe_event(
   p_event_id text, p_event_type text, p_purchase_id uuid, p_download_url text DEFAULT NULL

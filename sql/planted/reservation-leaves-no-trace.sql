@@ -1,7 +1,7 @@
 -- Wrong: a reservation does not touch its leads, so that a snapshot from before it finds them free and locks them.
 -- Why: last_reserved_at is read by nobody.
 -- Breaks: serializable
--- Shown: serializable in isolation.py within 80 schedules; smallest with 2 operations and 1 preemption
+-- Shown: serializable in isolation.py within 100 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION create_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_lead_ids uuid[], p_payment_method text

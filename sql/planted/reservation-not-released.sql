@@ -1,7 +1,7 @@
 -- Wrong: a checkout that has expired is cancelled, but goes on holding its leads until the reservation runs out.
 -- Why: reservations end by themselves; who deletes them early only makes work.
 -- Breaks: serializable
--- Shown: serializable in webhooks.py within 40 schedules; smallest with 1 operation and 0 preemptions
+-- Shown: serializable in webhooks.py within 50 schedules; smallest with 1 operation and 0 preemptions
 
 CREATE OR REPLACE FUNCTION expire_lead_purchase(p_purchase_id uuid, p_status text DEFAULT 'cancelled')
 RETURNS TABLE (success boolean, already_completed boolean)

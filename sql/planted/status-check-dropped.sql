@@ -1,7 +1,7 @@
 -- Wrong: a cancelled or failed purchase is completed with credits as if it were pending.
 -- Why: the caller lists pending purchases only, so the test looked like one that can never be true.
 -- Breaks: terminal-states, serializable
--- Shown: terminal-states in contract.py within 10 schedules; smallest with 1 operation and 0 preemptions
+-- Shown: terminal-states in contract.py within 20 schedules; smallest with 1 operation and 0 preemptions
 
 CREATE OR REPLACE FUNCTION complete_credit_lead_purchase(
   p_purchase_id uuid, p_workspace_id uuid, p_credit_amount numeric

@@ -1,7 +1,7 @@
 -- Wrong: a refund locks the credits and then the purchase, every completion the purchase and then the credits.
 -- Why: whose balance changes is known from the row; locking it early keeps the critical part short.
 -- Breaks: no-deadlock
--- Shown: no-deadlock in one_workspace.py within 30 schedules; smallest with 2 operations and 1 preemption
+-- Shown: no-deadlock in one_workspace.py within 40 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION refund_lead_purchase(p_purchase_id uuid)
 RETURNS TABLE (success boolean, already_completed boolean)

@@ -1,7 +1,7 @@
 -- Wrong: the sweep cancels what had expired when it began, also what has been paid for since.
 -- Why: the query says which purchases are to be cancelled; to ask again for each of them is slow.
 -- Breaks: all-or-nothing, paid-is-served, serializable
--- Shown: paid-is-served in reservations.py within 30 schedules; smallest with 2 operations and 1 preemption
+-- Shown: paid-is-served in reservations.py within 40 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION sweep_expired_reservations() RETURNS TABLE (purchases_cancelled integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- Wrong: two deliveries of one top-up both add to the balance, and the ledger keeps one entry.
 -- Why: the unique key of the ledger makes a second top-up impossible, so let it; ON CONFLICT spares the error.
 -- Breaks: conservation, webhook-idempotent, serializable
--- Shown: conservation in top_up.py within 10 schedules; smallest with 2 operations and 1 preemption
+-- Shown: conservation in top_up.py within 20 schedules; smallest with 2 operations and 1 preemption
 
 CREATE OR REPLACE FUNCTION complete_credit_top_up(p_credit_purchase_id uuid)
 RETURNS TABLE (success boolean, already_completed boolean, new_credit_balance numeric, error_message text)
