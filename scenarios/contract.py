@@ -46,7 +46,7 @@ unknown_purchase = contract(
     ("refused:CompleteCredit",),
 )
 
-# Whatever an event says of a purchase that is not there, it is not claimed: it may come once more when the row is there.
+# Whatever an event says of a purchase that is not there, it is not claimed: it may come again when the row is there.
 unknown_names = contract(
     "unknown-names",
     "What does not exist is not delivered, expired or refunded, and nothing else changes.",
