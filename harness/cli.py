@@ -163,6 +163,65 @@ def explore(
 
 
 @app.command
+def faults(
+    *,
+    subject: SubjectName = "reference",
+    operation: list[str] | None = None,
+    fault: list[str] | None = None,
+    sqlstate: list[str] | None = None,
+    pairs: Natural = 500,
+    beside: Natural = 500,
+    seed: Whole = 0,
+    isolation: Isolation = "read committed",
+    database: Database = "auto",
+    dsn: Dsn = None,
+    workers: Positive | None = None,
+    json: Path | None = None,
+    schedules: Path = Path("reports/schedules"),
+) -> int:
+    """Strike every operation of a subject at every step with every fault, and judge every property.
+
+    Parameters
+    ----------
+    operation:
+        only this operation (may be given several times)
+    fault:
+        only this fault (may be given several times): cancel, terminate, cut-before-send, cut-after-send, error or
+        lock-timeout
+    sqlstate:
+        raise this error (may be given several times); XX000, 40001 and 23505 if left out
+    pairs:
+        how many schedules with two faults to draw
+    beside:
+        how many schedules with a fault beside another client to draw
+    seed:
+        of what is drawn
+    isolation:
+        level of the transactions
+    workers:
+        processes, one per core; as many as there are cores
+    json:
+        write the run document here
+    schedules:
+        directory for the schedule files of counterexamples
+    """
+    return doors.faults(
+        subject_name=subject,
+        operations=operation,
+        kinds=fault,
+        sqlstates=sqlstate,
+        pairs=pairs,
+        beside=beside,
+        seed=seed,
+        isolation=isolation,
+        database=_place(dsn, database),
+        workers=workers or cores(),
+        json_file=json,
+        schedule_files=schedules,
+    )
+
+
+@app.command
 def replay(
     file: Annotated[Path, Parameter(show_env_var=False)],
     /,

@@ -17,9 +17,12 @@ from harness.db.any_server import AnyServer
 from harness.db.detached import psql_detached, start_detached, state_directory, status_detached, stop_detached
 from harness.db.provision import provision
 from harness.engine.execution import Chooser
+from harness.faults.case import Case, load_cases, scenario_named
+from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.marketplace.planted import find_subject
 from harness.marketplace.scenario import Scenario, load_scenarios
 from harness.marketplace.subject import Subject
+from harness.report.faults import render_faults
 from harness.report.junit import junit
 from harness.report.lanes import lanes
 from harness.report.progress import Progress
@@ -143,10 +146,53 @@ def explore(
     return _exit_code(document)
 
 
+def faults(
+    *,
+    subject_name: str,
+    operations: Sequence[str] | None,
+    kinds: Sequence[str] | None,
+    sqlstates: Sequence[str] | None,
+    pairs: int,
+    beside: int,
+    seed: int,
+    isolation: str,
+    database: str,
+    workers: int,
+    json_file: Path | None,
+    schedule_files: Path,
+) -> int:
+    for file in (json_file, schedule_files / "any"):
+        if file is not None:
+            _require_writable(file)
+    sweep = Sweep(
+        subject=_subject(subject_name),
+        cases=chosen_cases(_cases(), operations),
+        faults=chosen_faults(kinds, sqlstates),
+        schedule_files=schedule_files,
+        pairs=pairs,
+        beside=beside,
+        seed=seed,
+        isolation=isolation,
+        workers=workers,
+    )
+    with _opened(database) as server, Progress(sys.stderr, playable_names(sweep), None, None) as progress:
+        document = run_sweep(server, sweep, progress.update, progress.interrupted)
+    _say(render_faults(document, width=_width(), colour=_colour()))
+    if json_file is not None:
+        write_document(document, json_file)
+    return _exit_code(document)
+
+
+def _cases() -> dict[str, Case]:
+    return load_cases(bundled("scenarios") / "faults")
+
+
 def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:
     recording = Recording.load(file)
     subject = _subject(subject_name or recording.subject)
-    scenario = written_scenario(recording) or _scenarios([recording.scenario], scenario_files)[0]
+    scenario = written_scenario(recording) or scenario_named(recording.scenario, _cases())
+    if scenario is None:
+        (scenario,) = _scenarios([recording.scenario], scenario_files)
     require_same(recording, subject, scenario)
     with _opened(database) as server:
         watch = partial(_Stepping, sessions=list(scenario.sessions)) if step else lambda each: each

@@ -20,7 +20,7 @@ buyer_cancelled = Scenario(
     theory="A purchase dies at any of its statements: afterwards it happened whole or not at all.",
     start=Start({"A": Decimal(50)}, TWO_LEADS),
     sessions={"alice": [Buy("A", ("L1", "L2"), "p")], "nemesis": Nemesis("alice", CANCEL)},
-    properties=BUYING,
+    properties=(*BUYING, "no-leak"),
     happened=("cancelled", "failed:57014", "ok:Buy"),
 )
 
@@ -29,7 +29,7 @@ another_buyer = Scenario(
     theory="Bob waits for a lead that Alice is buying when she is cut off: he gets it, and she pays nothing.",
     start=Start({"A": Decimal(50), "B": Decimal(50)}, {"L1": LeadStart(Decimal(10))}),
     sessions={"alice": [Buy("A", ("L1",), "p")], "bob": [Buy("B", ("L1",), "q")], "nemesis": Nemesis("alice", CANCEL)},
-    properties=RACING,
+    properties=(*RACING, "no-leak"),
     happened=("overlap", "cancelled", "failed:57014", "ok:Buy", "refused:lead_unavailable"),
 )
 
@@ -41,7 +41,7 @@ completion_retried = Scenario(
         "alice": [CompleteCredit("p", "A", Decimal(30)), CompleteCredit("p", "A", Decimal(30))],
         "nemesis": Nemesis("alice", CANCEL),
     },
-    properties=BUYING,
+    properties=(*BUYING, "no-leak"),
     happened=("cancelled", "failed:57014", "ok:CompleteCredit", "replayed"),
 )
 

@@ -58,8 +58,12 @@ class Refutation:
 
 
 def overlapped(call: Call, calls: Sequence[Call]) -> bool:
-    """The weakest cause of a busy answer: a call of another session overlaps."""
-    return any(other.session != call.session and other.overlaps(call) for other in calls)
+    """The weakest cause of a busy answer: a call of another session overlaps, or one of its own that it gave up."""
+    return any(
+        (other.session != call.session or (other is not call and other.result.status is Status.UNKNOWN))
+        and other.overlaps(call)
+        for other in calls
+    )
 
 
 def effect_is_possible(call: Call) -> bool:

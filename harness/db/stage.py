@@ -192,6 +192,11 @@ class PostgresStage:
         session.state = DONE
         self.ask(b"leave_gate", (session.gate(session.stop),))
 
+    @property
+    def backends(self) -> tuple[int, ...]:
+        """The process ids of the controller, and then of all sessions that are connected."""
+        return (self._controller.backend_pid, *(session.pid for session in self._pool))
+
     def session_in_transaction(self) -> int | None:
         """The first session that is not idle outside a transaction, after a run; None when all are."""
         for session in self._by_fd.values():

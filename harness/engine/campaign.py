@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -25,6 +25,8 @@ class Trial(Protocol):
 
 Judge = Callable[[History], Iterable[Violation]]
 Labels = Callable[[History], Mapping[str, int]]
+Note = Callable[[Run, History, Collection[str]], None]
+"""Told of every run that counts, with the properties that it broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,14 @@ class Campaign:
     ``digest`` is a fingerprint of all schedules and outcomes so far: two campaigns that agree on it did the same.
     """
 
-    def __init__(self, trial: Trial, strategy: Strategy, judge: Judge, labels: Labels) -> None:
+    def __init__(
+        self, trial: Trial, strategy: Strategy, judge: Judge, labels: Labels, note: Note | None = None
+    ) -> None:
         self._trial = trial
         self.strategy = strategy
         self._judge = judge
         self._labels = labels
+        self._note = note
         self.tally = Tally()
         self.finished = False
         self.last_history: History | None = None
@@ -147,3 +152,5 @@ class Campaign:
             if best is None or finding.size < best.size:
                 tally.findings[violation.property] = finding
         tally.violating.update(broken)
+        if self._note is not None:
+            self._note(run, history, broken)

@@ -81,6 +81,7 @@ def write_schedule(counterexample: Counterexample, directory: Path) -> Path:
 
 
 def property_entry(property_id: str, reports: Sequence[ScenarioReport], schedule_files: Path) -> dict[str, Any]:
+    """One property with its verdict and, when it is violated, its smallest counterexample, whose schedule is saved."""
     naming = [report for report in reports if property_id in report.missing]
     verdict = judge_property(property_id, naming)
     shown = smallest(property_id, naming)
@@ -134,6 +135,7 @@ def guilty_parts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
+    """What one campaign explored and saw."""
     return {
         "name": report.name,
         "isolation": report.isolation,

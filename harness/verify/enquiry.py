@@ -14,6 +14,7 @@ from harness.engine.shrink import Shrinker
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.mixture import Mixture
 from harness.explore.strategy import Diverged, Strategy
+from harness.marketplace.block import Nemesis
 from harness.marketplace.properties import check, not_applicable
 from harness.marketplace.scenario import Scenario, labels, missing
 from harness.stats.good_turing import unseen
@@ -22,6 +23,7 @@ from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify, opaque_place
 from harness.verify.orders import Counterexample, Order, ScenarioReport
 from harness.verify.repeat import Repeating, run_again
 from harness.verify.story import tell
+from harness.verify.strikes import Strikes
 from harness.verify.trial import Trial
 from harness.words.recording import Recording
 
@@ -39,7 +41,12 @@ class Enquiry:
         self._trial = trial
         self._judge = partial(check, ids=scenario.properties)
         self.strategy = strategy
-        self.campaign = Campaign(Repeating(trial, order.replays), strategy, self._judge, labels)
+        self._strikes = Strikes()
+        struck = any(isinstance(program, Nemesis) for program in scenario.sessions.values())
+        note = partial(self._strikes.note, plan) if struck else None
+        self.campaign = Campaign(
+            Repeating(trial, order.replays if order.sweep_bound is None else 1), strategy, self._judge, labels, note
+        )
         self._isolation = scenario.isolation or order.isolation
         self._opaque = opaque_places(plan, self._isolation)
         self._seconds = 0.0
@@ -111,6 +118,7 @@ class Enquiry:
             counterexamples=counterexamples,
             hang=hang,
             diverged=diverged,
+            strikes=self._strikes,
         )
 
     @property

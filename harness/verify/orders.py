@@ -9,6 +9,7 @@ from typing import Any
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.verify.certificate import Explored
+from harness.verify.strikes import Strikes
 from harness.words.recording import Recording
 
 
@@ -36,6 +37,9 @@ class Order:
     seed: int
     isolation: str
     replays: int
+    sweep_bound: int | None = None
+    """Set for a fault sweep: scenarios without a number of schedules are run exhaustively up to so many preemptions; of
+    the others that number is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class ScenarioReport:
     counterexamples: Mapping[str, Counterexample] = field(default_factory=dict)
     hang: str = ""
     diverged: str = ""
+    strikes: Strikes = field(default_factory=Strikes)
+    """What was struck, in a scenario with a nemesis."""
 
 
 @dataclass(frozen=True, slots=True)

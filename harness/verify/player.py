@@ -10,6 +10,7 @@ from harness.db.stage import PostgresStage, Program
 from harness.engine.execution import Chooser, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.marketplace.block import Nemesis
+from harness.verify.blame import blame_faults
 from harness.words.errors import CouldNotRun
 from harness.words.fault import Strike
 from harness.words.history import Call, Result
@@ -77,4 +78,4 @@ class Player:
                 expected="client programs that commit or roll back",
                 remedy="look for the COMMIT that is missing: in the program, or in the subject's [calls]",
             )
-        return run, self._recorder.calls()
+        return run, blame_faults(self._recorder.calls(), run.events)

@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from harness.db.plan import Plan
+from harness.explore.exhaustive import Exhaustive
 from harness.explore.mixture import Mixture
+from harness.explore.strategy import Strategy
+from harness.explore.urw import URW
+from harness.marketplace.scenario import Scenario
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ShareReport
 from harness.verify.theatre import Theatre
@@ -27,13 +31,21 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
     """
     with Theatre(order, plan) as theatre:
         enquiries = [
-            Enquiry(order, plan, scenario, quota, theatre.trial(scenario), Mixture(seed_of(order.seed, scenario.name)))
+            Enquiry(order, plan, scenario, quota, theatre.trial(scenario), strategy_of(order, scenario, quota))
             for scenario, quota in order.scenarios
         ]
         deadline = float("inf") if order.seconds is None else time.monotonic() + order.seconds
         _take_turns(enquiries, deadline, progress, stopped)
         reports = [enquiry.report() for enquiry in enquiries]
         return ShareReport(reports, theatre.reached.told)
+
+
+def strategy_of(order: Order, scenario: Scenario, quota: int | None) -> Strategy:
+    """How a scenario of this order is explored."""
+    seed = seed_of(order.seed, scenario.name)
+    if order.sweep_bound is None:
+        return Mixture(seed)
+    return Exhaustive(order.sweep_bound) if quota is None else URW(seed)
 
 
 def _take_turns(enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]) -> None:

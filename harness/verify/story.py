@@ -109,7 +109,8 @@ def plain(value: Any) -> Any:
 
 
 def _call_at(history: History, session: int, step: int) -> Call | None:
-    for call in history.calls:
+    """The call that a session is in at a step: the last one, should one end in the step in which the next begins."""
+    for call in reversed(history.calls):
         if call.session == session and call.invoked <= step and (call.returned is None or step <= call.returned):
             return call
     return None

@@ -8,7 +8,9 @@ from harness.db.entry import entries, keeps_locks
 from harness.db.plan import Plan
 from harness.marketplace.calls import Client
 from harness.marketplace.names import Names
+from harness.marketplace.properties.no_leak import NO_LEAK
 from harness.marketplace.scenario import Scenario
+from harness.verify.leaks import Leaks
 from harness.verify.orders import Order
 from harness.verify.player import Player
 from harness.verify.stages import Stages
@@ -28,7 +30,9 @@ class Theatre(Stages):
 
     def trial(self, scenario: Scenario) -> Trial:
         """A trial of ``scenario``; those of one isolation level share their sessions."""
-        return Trial(self._order.subject, scenario, self.connection, partial(self.player, self.isolation_of(scenario)))
+        isolation = self.isolation_of(scenario)
+        leaks = Leaks(self.connection, self.at(isolation)).found if NO_LEAK.id in scenario.properties else None
+        return Trial(self._order.subject, scenario, self.connection, partial(self.player, isolation), leaks)
 
     def player(self, isolation: str, names: Names) -> Player:
         """Who plays blocks of operations at this isolation level, in these names."""

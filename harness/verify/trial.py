@@ -22,6 +22,7 @@ class Trial:
     """See ``harness.engine.campaign.Trial``.
 
     ``connection`` is a superuser's in autocommit mode: it restores the start and reads the end, never during a run.
+    ``leaks`` looks for what a run has left behind.
     ``player_of`` gives the player who speaks in the names of this scenario's world.
     """
 
@@ -31,9 +32,11 @@ class Trial:
         scenario: Scenario,
         connection: psycopg.Connection[Any],
         player_of: Callable[[Names], Player],
+        leaks: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
         self.scenario = scenario
         self._connection = connection
+        self._leaks = leaks
         self._world = World(subject, scenario.start, scenario.operations)
         self._world.install(connection)
         self._player = player_of(self._world.names)
@@ -51,7 +54,9 @@ class Trial:
             run, calls = self._player.play(*cast, Sparse(schedule))
             before = [*(moved(call, -run.steps) for call in before), *(moved(call, -run.steps) for call in calls)]
         run, calls = self._player.play(*self._cast, chooser)
-        history = History((*before, *calls), self.scenario.start, self._world.read(self._connection), tuple(run.events))
+        leaks = () if self._leaks is None else self._leaks()
+        final = self._world.read(self._connection)
+        history = History((*before, *calls), self.scenario.start, final, tuple(run.events), leaks)
         return run, history
 
 

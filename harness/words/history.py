@@ -108,5 +108,7 @@ class History:
     start: Any
     final: Any
     events: tuple[Event, ...] = ()
+    leaks: tuple[str, ...] = ()
+    """What the run left behind on the server, where somebody looked."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How often each interesting thing happened: wait, wake, deadlock, conflict, rollback, replay, fault."""

@@ -15,6 +15,7 @@ from harness.marketplace.properties.facts import Facts
 from harness.marketplace.properties.no_deadlock import NO_DEADLOCK
 from harness.marketplace.properties.no_false_conflict import NO_FALSE_CONFLICT
 from harness.marketplace.properties.no_hang import NO_HANG
+from harness.marketplace.properties.no_leak import NO_LEAK
 from harness.marketplace.properties.no_lost_acknowledgement import NO_LOST_ACKNOWLEDGEMENT
 from harness.marketplace.properties.no_overdraft import NO_OVERDRAFT
 from harness.marketplace.properties.paid_is_served import PAID_IS_SERVED
@@ -43,6 +44,7 @@ PROPERTIES: dict[str, Property] = {
         NO_DEADLOCK,
         NO_HANG,
         NO_FALSE_CONFLICT,
+        NO_LEAK,
     )
 }
 """Id to property, safety first: of all that a history breaks, the first names it best."""
@@ -144,4 +146,4 @@ def _abstract(history: History) -> tuple[object, ...]:
     order = tuple(
         (one.precedes(other), other.precedes(one)) for index, one in enumerate(calls) for other in calls[index + 1 :]
     )
-    return tuple((call.session, call.operation, call.result) for call in calls), order, history.final
+    return tuple((call.session, call.operation, call.result) for call in calls), order, history.final, history.leaks

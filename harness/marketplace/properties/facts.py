@@ -67,6 +67,7 @@ class Facts:
         self.start: Start = history.start
         self.final: State = history.final
         self.events = history.events
+        self.leaks = history.leaks
         self._attempts: dict[tuple[type, ...], list[Call]] = {}
 
     @cached_property

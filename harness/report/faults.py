@@ -1,0 +1,125 @@
+"""The result of a fault sweep as text: the verdict, the matrix of steps and faults, what unknown outcomes came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.counterexamples import heading, showings, shown
+from harness.report.explored import hangs, not_applicable
+from harness.report.page import Page, page
+from harness.report.phrases import count, seconds
+from harness.report.statement import shorten
+from harness.report.verdicts import headline_style, with_verdict
+
+_CELL = 7
+"""Columns of one fault in the matrix."""
+
+_SHORT = {
+    "cancel": "cancel",
+    "terminate": "kill",
+    "cut-before-send": "unsent",
+    "cut-after-send": "sent",
+    "lock-timeout": "nowait",
+}
+"""Heads of the columns; an error's is its SQLSTATE."""
+
+_LEGEND = (
+    "In each cell: the histories in which this fault struck at this step; with ✗ those that broke a property; · where "
+    "it has nothing to strike. kill: the backend is terminated. unsent, sent: the client's connection is cut "
+    "before or after the statement is sent. nowait: who has to wait for a lock in this step fails. A code is the "
+    "error that is raised."
+)
+
+
+def render_faults(
+    document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
+) -> str:
+    """A run document (harness-faults, version 1) on a page of ``width`` columns."""
+    paper = page(width, colour=colour, ascii_only=ascii_only)
+    verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
+    lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]
+    for operation in document["operations"]:
+        lines += ["", *_matrix(paper, operation, document["faults"])]
+    if document["operations"]:
+        lines += ["", *(paper.ink(line, "dim") for line in paper.wrap(_LEGEND, 2))]
+    for showing in showings(document):
+        lines += ["", *shown(paper, document, showing)]
+    for title, text in {"hangs": hangs(paper, document), "not applicable": not_applicable(paper, document)}.items():
+        if text:
+            lines += ["", heading(paper, title), *text]
+    return "\n".join([*lines, "", *verdict])
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The result in one line."""
+    name = document["subject"]["name"]
+    broken = with_verdict(document, "violated")
+    match document["verdict"]:
+        case "violated":
+            text = f"VIOLATED: {name} breaks {count(len(broken), 'property', 'properties')} under faults"
+            text += f" ({', '.join(each['id'] for each in broken)})"
+        case "could_not_run":
+            doubtful = [
+                each["id"] for verdict in ("hang", "nondeterministic") for each in with_verdict(document, verdict)
+            ]
+            text = f"NOT JUDGED: {name} hangs or is nondeterministic under faults ({', '.join(doubtful)})"
+        case "not_exercised":
+            never = ", ".join(document["never_struck"]) or "no fault"
+            text = f"NOT EXERCISED: nothing on {name} could be struck by {never}"
+        case _:
+            text = f"HOLDS: {name} keeps every property through {count(document['strikes'], 'fault')}"
+            text += f" at {count(document['steps'], 'step')}"
+    return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
+
+
+def _totals(document: Mapping[str, Any]) -> list[str]:
+    server, unknown = document["server"], document["unknown"]
+    single = document["single"]
+    histories = count(single["histories"], "history", "histories")
+    lines = [
+        f"{count(document['histories'], 'history', 'histories')} in {seconds(document['seconds'])}, "
+        f"PostgreSQL {server['version']}, {count(server['workers'], 'worker')}, seed {document['seed']}",
+        f"single faults: {histories} of {count(single['scenarios'], 'sweep')}, {single['exhausted']} exhausted",
+    ]
+    for part, what in (("pairs", "pairs of faults"), ("beside", "a fault beside another client")):
+        if document[part]["scenarios"]:
+            found = document[part]
+            lines.append(
+                f"{what}: {count(found['histories'], 'history', 'histories')} drawn from "
+                f"{count(found['scenarios'], 'combination')}"
+            )
+    lines.append(
+        f"unknown outcomes: {unknown['committed']:,} committed, {unknown['rolled_back']:,} rolled back, "
+        f"{unknown['ambiguous']:,} made no difference"
+        + (f", {unknown['unexplained']:,} unexplained" if unknown["unexplained"] else "")
+    )
+    lines.append(f"leaked connections and locks: {document['leaks']:,}")
+    return lines
+
+
+def _matrix(paper: Page, operation: Mapping[str, Any], faults: Sequence[str]) -> list[str]:
+    room = paper.width - 2 - _CELL * len(faults)
+    heads = "".join(f"{_SHORT.get(fault, fault.rpartition(' ')[2]):>{_CELL}}" for fault in faults)
+    lines = [heading(paper, operation["name"]), *(paper.ink(line, "dim") for line in paper.wrap(operation["theory"]))]
+    lines.append(paper.ink(" " * (paper.width - len(heads)) + heads, "dim"))
+    function = None
+    for step in operation["steps"]:
+        called, _, line = str(step["where"]).rpartition(":")
+        called = called.partition("(")[0].rpartition(".")[2]
+        if called and called != function:
+            lines.append(paper.ink(f"  in {called}", "dim"))
+        function = called
+        place = f"{line:>3} " if called else ""
+        text = f"  {place}{shorten(step['statement'], max(room - len(place) - 1, 20)) or 'end of function'}"
+        cells = "".join(_cell(paper, step["faults"].get(fault)) for fault in faults)
+        lines.append(paper.fit(text, room + 1) + " " + cells)
+    return lines
+
+
+def _cell(paper: Page, struck: Mapping[str, int] | None) -> str:
+    if struck is None:
+        return paper.plain("·").rjust(_CELL)
+    if struck["violating"]:
+        return paper.ink(f"{paper.plain('✗')}{struck['violating']}".rjust(_CELL), "red")
+    return f"{struck['histories']}".rjust(_CELL)
