@@ -15,8 +15,16 @@ help: ## list the targets
 verify: .venv/ready ## look for races in a subject, the reference unless told: make verify ARGS="--subject published"
 	@$(bin)/harness verify $(ARGS)
 
-test: .venv/ready ## run the tests on JOBS cores: make test ARGS="tests/engine -k shrink"
+ifeq ($(strip $(ARGS)),)
+test: .venv/ready ## run the tests on JOBS cores and show their coverage; some, without: make test ARGS="tests/engine -k shrink"
+	@$(bin)/coverage erase
+	@$(bin)/coverage run -m pytest -q -n $(JOBS)
+	@$(bin)/coverage combine -q
+	@$(bin)/coverage report
+else
+test: .venv/ready
 	@$(bin)/python -m pytest -q -n $(JOBS) $(ARGS)
+endif
 
 lint: .venv/ready ## ruff and mypy --strict
 	@$(bin)/ruff check -q .
@@ -29,7 +37,7 @@ lock: .venv/ready ## pin requirements.txt anew after a change of pyproject.toml:
 		--custom-compile-command "make lock" $(ARGS) -o requirements.txt
 
 clean: ## remove .venv/ and every cache
-	@rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: pyproject.toml requirements.txt .ci/venv

@@ -28,7 +28,7 @@ def at_work(*arguments: str, cwd: Path) -> Iterator[tuple[Running, frozenset[Kin
     """A verification in its middle, and every process below it."""
     with running(*arguments, cwd=cwd) as command:
         command.await_workers()
-        time.sleep(0.5)
+        time.sleep(2.0)  # a worker takes its time to start, the more so when its coverage is measured
         yield command, command.family()
 
 
