@@ -28,6 +28,9 @@ from harness.words.history import History
 
 READ_COMMITTED = "read committed"
 
+LOCKED_MAX_S = 10
+"""How long a reset or a query of the rules may wait for somebody else's lock, seconds: it would be for ever."""
+
 _NO_PLAN = Plan((), (), (), ())
 
 
@@ -61,14 +64,15 @@ class Ground:
                 expected="a database that the harness made: functions are instrumented in no other",
                 remedy="take one from the fixture server: with server.database() as dsn",
             )
+        self.connection.execute(f"SET lock_timeout TO '{LOCKED_MAX_S}s'".encode())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._exits:
-            if self._prepared and not self.connection.closed:
-                remove(self.connection, self.plan)
+            if not self.connection.closed:
+                self._give_back()
 
     def prepare(self, schemas: Sequence[str] | None) -> None:
         """Put scheduling points into the functions of ``schemas`` (None: of all), as they are now.
@@ -82,12 +86,16 @@ class Ground:
         self._prepared = ()
         if not _has_gate(self.connection):
             install_gate(self.connection)
-        remove(self.connection, left_behind(self.connection, _all_schemas(self.connection)))
+        self._give_back()
         self.plan = plan(self.connection, chosen)
         install(self.connection, self.plan)
         self.digest = _digest([item.head + item.source for item in self.plan.rewritten])
         self._players.clear()
         self._prepared = (chosen, _signature(self.connection))
+
+    def _give_back(self) -> None:
+        """Take the points out wherever they are: the test may have changed or dropped functions since."""
+        remove(self.connection, left_behind(self.connection, _all_schemas(self.connection)))
 
     def player(self, isolation: str, role: str) -> Player:
         """Who plays tasks in sessions of this isolation level and role."""

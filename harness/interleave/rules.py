@@ -59,7 +59,7 @@ class Rules:
 
     def restore(self, connection: Connection[Any]) -> None:
         """Raises ``UsageError`` when the server refuses it, or when what it began is not committed."""
-        with _telling_what_was_refused("reset"):
+        with telling_what_was_refused("reset"):
             if isinstance(self.reset, str):
                 connection.execute(_constant(self.reset))
             else:
@@ -92,7 +92,7 @@ class Rules:
 
 
 def _query(connection: Connection[Any], what: str, query: str) -> tuple[Row, ...]:
-    with _telling_what_was_refused(what), connection.cursor(row_factory=tuple_row) as cursor:
+    with telling_what_was_refused(what), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(_constant(query))
         if cursor.description is None:
             raise _mistake(what, "gives no rows", "write a query: SELECT ...")
@@ -105,7 +105,7 @@ def _constant(statement: str) -> bytes:
 
 
 @contextmanager
-def _telling_what_was_refused(what: str) -> Iterator[None]:
+def telling_what_was_refused(what: str) -> Iterator[None]:
     """Turns what the server says of a part of the rules into a ``UsageError``."""
     try:
         yield
@@ -113,7 +113,9 @@ def _telling_what_was_refused(what: str) -> Iterator[None]:
         if error.sqlstate is None:
             raise
         said = error.diag.message_primary or str(error)
-        raise _mistake(what, f"was refused by the server: {error.sqlstate} {said}", "mend it") from error
+        locked = error.sqlstate == "55P03"
+        remedy = "end the transaction of the test that holds the lock" if locked else "mend it"
+        raise _mistake(what, f"was refused by the server: {error.sqlstate} {said}", remedy) from error
 
 
 def _mistake(what: str, seen: str, remedy: str) -> UsageError:

@@ -9,6 +9,8 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
+from harness.interleave.rules import telling_what_was_refused
+
 
 class Snapshot:
     """Copies of the tables, in the schema ``harness``. For tests: a copy of every row is made, and put back each time.
@@ -50,8 +52,12 @@ class Snapshot:
 
 @contextmanager
 def snapshot(connection: Connection[Any]) -> Iterator[Snapshot]:
-    """A snapshot that is put back and forgotten on the way out."""
-    taken = Snapshot(connection)
+    """A snapshot that is put back and forgotten on the way out.
+
+    Raises ``UsageError`` when the server refuses to make it.
+    """
+    with telling_what_was_refused("reset"):
+        taken = Snapshot(connection)
     try:
         yield taken
     finally:

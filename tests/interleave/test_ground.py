@@ -10,6 +10,8 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.interleave.ground import Ground, ground_of
+from harness.interleave.rules import Rules
+from harness.interleave.snapshot import snapshot
 from harness.words.errors import UsageError
 
 DEFINITIONS = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
@@ -68,3 +70,30 @@ def test_the_cores_are_given_back(database: str) -> None:
     with Ground(database, local=False, core=min(before)):
         assert os.sched_getaffinity(0) == {min(before)}
     assert os.sched_getaffinity(0) == before
+
+
+def test_functions_that_the_test_changes_stay_as_it_made_them(database: str, bank: psycopg.Connection[Any]) -> None:
+    with Ground(database, local=False, core=None) as ground:
+        ground.prepare(None)
+        bank.execute("DROP FUNCTION move")
+        bank.execute(
+            "CREATE OR REPLACE FUNCTION withdraw(p_id integer, p_amount integer) RETURNS boolean "
+            "LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$"
+        )
+    left = "".join(str(row) for row in definitions(bank))
+    assert "harness.point" not in left
+    assert "BEGIN RETURN true; END" in left
+
+
+def test_a_lock_of_somebody_else_is_not_waited_for_without_end(
+    database: str, bank: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.interleave.ground.LOCKED_MAX_S", 1)
+    rules = Rules("UPDATE account SET balance = 100", None, None)
+    with bank.transaction(), Ground(database, local=False, core=None) as ground:
+        bank.execute("UPDATE account SET balance = 0")
+        with pytest.raises(UsageError, match="the reset of interleave was refused by the server: 55P03"):
+            rules.restore(ground.connection)
+        bank.execute("LOCK TABLE account")
+        with pytest.raises(UsageError, match="lock timeout"), snapshot(ground.connection):
+            pass
