@@ -78,7 +78,7 @@ harness.db.lending.provision = provision
     assert "no server: there is none [no-postgresql]" in ended.out
 
 
-def test_workers_draw_what_the_seed_says(tmp_path: Path) -> None:
+def test_workers_draw_again_what_the_seed_of_the_header_says(tmp_path: Path) -> None:
     draws = """
 import hypothesis
 from hypothesis import strategies as st
@@ -91,10 +91,12 @@ def test_draw(shard):
         draw()
 """
     drawn = []
+    seed: list[str] = []
     for _ in range(2):
-        ended = run(tmp_path, "-n2", "--harness-profile=nightly", "--harness-seed=5", test_draws=draws)
+        ended = run(tmp_path, "-n2", "--harness-profile=nightly", *seed, test_draws=draws)
         assert ended.code == 0, ended.out
         drawn.append([(tmp_path / f"{number}.txt").read_text() for number in (1, 2)])
+        seed = [f"--harness-seed={number}" for number in re.findall(r"^harness: seed (\d+), ", ended.out, re.MULTILINE)]
     assert drawn[0] == drawn[1]
     assert drawn[0][0] != drawn[0][1]
 
