@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -29,15 +30,21 @@ WHERE database = pg_catalog.current_database()
 
 
 class Leaks:
-    """Looks for them between two runs, on a database where nobody else is: ``connection`` and the stage alone."""
+    """Looks for them between two runs, on a database where nobody else is: ``connection`` and the stage alone.
 
-    def __init__(self, connection: psycopg.Connection[Any], stage: PostgresStage) -> None:
+    ``beside`` are the backends of other stages there, which have nothing to do with the run.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], stage: PostgresStage, beside: Callable[[], Iterable[int]] = tuple
+    ) -> None:
         self._connection = connection
         self._stage = stage
+        self._beside = beside
 
     def found(self) -> tuple[str, ...]:
         """Each leak in a few words; none is how it should be."""
         controller, *sessions = self._stage.backends
-        known = [controller, *sessions, self._connection.info.backend_pid]
+        known = [controller, *sessions, self._connection.info.backend_pid, *self._beside()]
         cursor = self._connection.execute(_QUERY, {"known": known, "sessions": sessions, "controller": controller})
         return tuple(text for (text,) in cursor.fetchall())

@@ -73,6 +73,10 @@ class Stages:
             self._stages[isolation] = self._exits.enter_context(stage)
         return self._stages[isolation]
 
+    def backends(self) -> list[int]:
+        """The process ids of all stages' controllers and sessions."""
+        return [pid for stage in self._stages.values() for pid in stage.backends]
+
     def _preparation(self, isolation: str) -> tuple[str, ...]:
         """What every client session says first: its isolation level, then its role."""
         level = sql.SQL("SET default_transaction_isolation TO {}").format(sql.Literal(isolation))

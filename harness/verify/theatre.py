@@ -31,7 +31,11 @@ class Theatre(Stages):
     def trial(self, scenario: Scenario) -> Trial:
         """A trial of ``scenario``; those of one isolation level share their sessions."""
         isolation = self.isolation_of(scenario)
-        leaks = Leaks(self.connection, self.at(isolation)).found if NO_LEAK.id in scenario.properties else None
+        leaks = (
+            Leaks(self.connection, self.at(isolation), self.backends).found
+            if NO_LEAK.id in scenario.properties
+            else None
+        )
         return Trial(self._order.subject, scenario, self.connection, partial(self.player, isolation), leaks)
 
     def player(self, isolation: str, names: Names) -> Player:
