@@ -57,6 +57,7 @@ def verify(
     max_schedules: Positive | None = None,
     seed: Whole = 0,
     strict: bool = False,
+    faults: bool = False,
     scenario: list[str] | None = None,
     scenario_files: ScenarioFiles = None,
     isolation: Isolation = "read committed",
@@ -79,6 +80,8 @@ def verify(
         of the sampled schedules
     strict:
         exit 6 when a scenario is inconclusive
+    faults:
+        sweep every operation with faults as well (see harness faults)
     scenario:
         only this scenario (may be given several times)
     isolation:
@@ -100,6 +103,7 @@ def verify(
         max_schedules=max_schedules,
         seed=seed,
         strict=strict,
+        with_faults=faults,
         scenario_names=scenario,
         scenario_files=scenario_files,
         isolation=isolation,

@@ -18,6 +18,7 @@ from harness.db.detached import psql_detached, start_detached, state_directory, 
 from harness.db.provision import provision
 from harness.engine.execution import Chooser
 from harness.faults.case import Case, load_cases, scenario_named
+from harness.faults.document import including
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.marketplace.planted import find_subject
 from harness.marketplace.scenario import Scenario, load_scenarios
@@ -51,6 +52,7 @@ def verify(
     max_schedules: int | None,
     seed: int,
     strict: bool,
+    with_faults: bool,
     scenario_names: Sequence[str] | None,
     scenario_files: Path | None,
     isolation: str,
@@ -77,11 +79,22 @@ def verify(
         all_scenarios=not scenario_names,
     )
     able, _ = playable(subject, scenarios)
+    sweep = Sweep(
+        subject,
+        chosen_cases(_cases(), None),
+        chosen_faults(None, None),
+        schedule_files,
+        seed=seed,
+        isolation=isolation,
+        workers=workers,
+    )
     with (
         _opened(database) as server,
         Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
     ):
         document = run_verification(server, options, progress.update, progress.interrupted)
+        if with_faults and not document["interrupted"]:
+            document = including(document, run_sweep(server, sweep, lambda *_: None, progress.interrupted))
     _say(render(document, width=_width(), colour=_colour()))
     code = _exit_code(document)
     try:

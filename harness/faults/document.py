@@ -87,6 +87,31 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
     }
 
 
+_GRAVEST_FIRST = (ExitCode.VIOLATED, ExitCode.COULD_NOT_RUN, ExitCode.NOT_EXERCISED, ExitCode.INCONCLUSIVE)
+
+
+def including(verification: Mapping[str, Any], swept: Mapping[str, Any]) -> dict[str, Any]:
+    """The run document of a verification with the sweep in short; the graver verdict is that of both."""
+    broken = [entry for entry in swept["properties"] if entry["verdict"] == Verdict.VIOLATED]
+    summary = {
+        **{
+            name: swept[name]
+            for name in ("verdict", "exit_code", "never_struck", "histories", "steps", "strikes", "unknown", "leaks")
+        },
+        "violated": [entry["id"] for entry in broken],
+        "counterexamples": list(dict.fromkeys(entry["counterexample"]["file"] for entry in broken)),
+    }
+    both = (verification, swept)
+    gravest = next((each for code in _GRAVEST_FIRST for each in both if each["exit_code"] == code), verification)
+    return {
+        **verification,
+        "faults": summary,
+        "verdict": gravest["verdict"],
+        "exit_code": gravest["exit_code"],
+        "interrupted": verification["interrupted"] or swept["interrupted"],
+    }
+
+
 def needs_another(fault: Fault) -> bool:
     """Whether a fault needs another client to do anything."""
     return fault.kind is FaultKind.LOCK_TIMEOUT

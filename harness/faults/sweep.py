@@ -33,7 +33,7 @@ from harness.words.fault import Fault, FaultKind
 PREEMPTIONS_MAX = 2
 """The strike is one preemption; one more lets a ghost and its client's retry, or two clients, take turns."""
 
-TIMEOUTS = 150
+TIMEOUTS = 60
 """Schedules of a lock timeout for each operation. It takes another client to wait for, and with two there are too many
 schedules to run them all."""
 

@@ -10,7 +10,7 @@ from harness.report.explored import hangs, not_applicable
 from harness.report.page import Page, page
 from harness.report.phrases import count, seconds
 from harness.report.statement import shorten
-from harness.report.verdicts import headline_style, with_verdict
+from harness.report.verdicts import headline_style, under_faults, with_verdict
 
 _CELL = 7
 """Columns of one fault in the matrix."""
@@ -53,28 +53,26 @@ def render_faults(
 
 def headline(document: Mapping[str, Any]) -> str:
     """The result in one line."""
-    name = document["subject"]["name"]
-    broken = with_verdict(document, "violated")
-    match document["verdict"]:
-        case "violated":
-            text = f"VIOLATED: {name} breaks {count(len(broken), 'property', 'properties')} under faults"
-            text += f" ({', '.join(each['id'] for each in broken)})"
-        case "could_not_run":
-            doubtful = [
-                each["id"] for verdict in ("hang", "nondeterministic") for each in with_verdict(document, verdict)
-            ]
-            text = f"NOT JUDGED: {name} hangs or is nondeterministic under faults ({', '.join(doubtful)})"
-        case "not_exercised":
-            never = ", ".join(document["never_struck"]) or "no fault"
-            text = f"NOT EXERCISED: nothing on {name} could be struck by {never}"
-        case _:
-            text = f"HOLDS: {name} keeps every property through {count(document['strikes'], 'fault')}"
-            text += f" at {count(document['steps'], 'step')}"
+    broken = [each["id"] for each in with_verdict(document, "violated")]
+    text = under_faults(document["subject"]["name"], {**document, "violated": broken})
     return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
 
 
+def faults_in_short(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """What a verification tells of its fault sweep; nothing where there was none."""
+    faults = document.get("faults")
+    if faults is None:
+        return []
+    lines = paper.wrap(under_faults(document["subject"]["name"], faults), 2, 4)
+    histories = count(faults["histories"], "history", "histories")
+    lines += paper.wrap(f"{histories}; {_unknown(faults)}; leaked connections and locks: {faults['leaks']:,}", 2, 4)
+    lines += [f"      harness replay {file}" for file in faults["counterexamples"]]
+    subject = document["subject"].get("folder") or document["subject"]["name"]
+    return [*lines, *paper.wrap("Step by step, fault by fault:", 2), f"      harness faults --subject {subject}"]
+
+
 def _totals(document: Mapping[str, Any]) -> list[str]:
-    server, unknown = document["server"], document["unknown"]
+    server = document["server"]
     single = document["single"]
     histories = count(single["histories"], "history", "histories")
     lines = [
@@ -89,13 +87,18 @@ def _totals(document: Mapping[str, Any]) -> list[str]:
                 f"{what}: {count(found['histories'], 'history', 'histories')} drawn from "
                 f"{count(found['scenarios'], 'combination')}"
             )
-    lines.append(
+    lines.append(_unknown(document))
+    lines.append(f"leaked connections and locks: {document['leaks']:,}")
+    return lines
+
+
+def _unknown(document: Mapping[str, Any]) -> str:
+    unknown = document["unknown"]
+    return (
         f"unknown outcomes: {unknown['committed']:,} committed, {unknown['rolled_back']:,} rolled back, "
         f"{unknown['ambiguous']:,} made no difference"
         + (f", {unknown['unexplained']:,} unexplained" if unknown["unexplained"] else "")
     )
-    lines.append(f"leaked connections and locks: {document['leaks']:,}")
-    return lines
 
 
 def _matrix(paper: Page, operation: Mapping[str, Any], faults: Sequence[str]) -> list[str]:

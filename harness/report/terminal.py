@@ -9,6 +9,7 @@ from harness.report.advice import advice
 from harness.report.counterexamples import heading, reason, showings, shown
 from harness.report.coverage import coverage
 from harness.report.explored import hangs, not_applicable, not_exercised, opaque, scenarios
+from harness.report.faults import faults_in_short
 from harness.report.page import page
 from harness.report.phrases import count, seconds
 from harness.report.verdicts import headline, headline_style, properties_table, with_verdict
@@ -38,6 +39,7 @@ def render(
         "not applicable": not_applicable(paper, document),
         "opaque": opaque(paper, document),
         "coverage": coverage(paper, document),
+        "faults": faults_in_short(paper, document),
         "next": advice(paper, document),
     }
     for title, text in sections.items():

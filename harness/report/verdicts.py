@@ -31,6 +31,12 @@ def headline(document: Mapping[str, Any]) -> str:
     properties = document["properties"]
     of = {verdict: with_verdict(document, verdict) for verdict in GRAVEST_FIRST}
     judged = len(properties) - len(of["not_applicable"])
+    if (
+        (faults := document.get("faults"))
+        and faults["verdict"] == document["verdict"]
+        and not any(of[verdict] for verdict in ("violated", "hang", "nondeterministic", "not_exercised"))
+    ):
+        return under_faults(name, faults)
     match document["verdict"]:
         case "violated":
             broken = len(of["violated"])
@@ -48,6 +54,23 @@ def headline(document: Mapping[str, Any]) -> str:
         case _:
             text = f"HOLDS: {name} keeps {'all ' if judged > 1 else ''}{count(judged, 'property', 'properties')}"
     return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
+
+
+def under_faults(name: str, faults: Mapping[str, Any]) -> str:
+    """The result of a fault sweep in one line (``faults`` of a run document, or the document of the sweep)."""
+    match faults["verdict"]:
+        case "violated":
+            broken = faults["violated"]
+            text = f"breaks {count(len(broken), 'property', 'properties')} under faults ({', '.join(broken)})"
+            return f"VIOLATED: {name} {text}"
+        case "could_not_run":
+            return f"NOT JUDGED: {name} hangs or is nondeterministic under faults"
+        case "not_exercised":
+            return (
+                f"NOT EXERCISED: nothing on {name} could be struck by {', '.join(faults['never_struck']) or 'a fault'}"
+            )
+    kept = f"{count(faults['strikes'], 'fault')} at {count(faults['steps'], 'step')}"
+    return f"HOLDS: {name} keeps every property through {kept}"
 
 
 def headline_style(document: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def test_what_was_drawn_and_what_was_not() -> None:
                 "verdict": "could_not_run",
                 "properties": [{"id": "sold-once", "verdict": "hang", "counterexample": None}],
             },
-            "NOT JUDGED: mine hangs or is nondeterministic under faults (sold-once)",
+            "NOT JUDGED: mine hangs or is nondeterministic under faults",
         ),
     ],
 )
