@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
@@ -28,7 +28,9 @@ class LifeMachine(RuleBasedStateMachine):
 
     life: ClassVar[Life]
     seen: ClassVar[Counter[str]]
-    """In how many lives each label was seen."""
+    """In how many lives each label was seen; ``lives`` is how many there were."""
+    ended: ClassVar[Callable[[], None]]
+    """Told when a life is over."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,5 +111,6 @@ class LifeMachine(RuleBasedStateMachine):
         seen = self.life.labels()
         self.seen.update(seen.keys())
         self.seen["lives"] += 1
+        type(self).ended()
         target(float(seen["wait"]), label="waits")
         target(float(len({call.result for call in self.life.history().calls})), label="distinct answers")

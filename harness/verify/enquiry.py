@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 
 from harness.db.plan import Plan
-from harness.engine.campaign import Campaign, Finding, fingerprint
+from harness.engine.campaign import Campaign, Finding
 from harness.engine.execution import Hang
 from harness.engine.shrink import Shrinker
 from harness.explore.exhaustive import Exhaustive
@@ -20,12 +20,11 @@ from harness.marketplace.scenario import Scenario, labels, missing
 from harness.stats.good_turing import unseen
 from harness.stats.miss_bound import miss_bound
 from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify, opaque_places
+from harness.verify.counterexample import counterexample_of
 from harness.verify.orders import Counterexample, Order, ScenarioReport
-from harness.verify.repeat import Repeating, run_again
-from harness.verify.story import tell
+from harness.verify.repeat import Repeating
 from harness.verify.strikes import Strikes
 from harness.verify.trial import Trial
-from harness.words.recording import Recording
 
 
 class Enquiry:
@@ -144,40 +143,18 @@ class Enquiry:
             finding, proved, tries = shrunk.finding, shrunk.proved, shrunk.tries
         except (Hang, Diverged):
             proved, tries = False, 0  # the replays below say how faithful the run is
-        recording = record(self._order, self.scenario, finding, proved)
-        return Counterexample(
-            recording=recording,
-            guilty=finding.violation.guilty,
-            found_after_schedules=self._found_after[property_id],
-            found_after_s=self._found_after_s[property_id],
-            shrink_tries=tries,
-            replays=self._order.replays,
-            reproduced=sum(self._replays(recording) for _ in range(self._order.replays)),
-            story=tell(self.scenario, self._plan, finding.run, finding.history),
+        return counterexample_of(
+            self._order,
+            self._plan,
+            self.scenario,
+            self._trial,
+            finding,
+            proved=proved,
+            tries=tries,
+            found_after=(self._found_after[property_id], self._found_after_s[property_id]),
         )
-
-    def _replays(self, recording: Recording) -> bool:
-        """Whether everything that the recording holds comes again."""
-        return not run_again(self._trial, recording.decisions, recording.events, recording.outcome).difference
 
 
 def seed_of(seed: int, scenario: str) -> int:
     """Each scenario draws from a seed of its own, so that leaving one out does not change the others."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{scenario}".encode()).digest()[:8], "big")
-
-
-def record(order: Order, scenario: Scenario, finding: Finding, proved: bool) -> Recording:
-    return Recording(
-        subject=order.subject.name,
-        subject_digest=order.subject.digest,
-        scenario=scenario.name,
-        scenario_digest=scenario.digest,
-        isolation=scenario.isolation or order.isolation,
-        property=finding.violation.property,
-        why=finding.violation.why,
-        preemptions=finding.preemptions,
-        proved_minimum=proved,
-        decisions=tuple(finding.run.decisions),
-        events=tuple(finding.run.events),
-        outcome=fingerprint(finding.history),
-    )

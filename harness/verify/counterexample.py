@@ -1,0 +1,65 @@
+"""A finding as a counterexample: its recording, how often it was made again, and its story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.db.plan import Plan
+from harness.engine.campaign import Finding, Trial, fingerprint
+from harness.marketplace.scenario import Scenario
+from harness.verify.orders import Counterexample, Order
+from harness.verify.repeat import run_again
+from harness.verify.story import tell
+from harness.words.recording import Recording
+
+
+def counterexample_of(
+    order: Order,
+    plan: Plan,
+    scenario: Scenario,
+    trial: Trial,
+    finding: Finding,
+    *,
+    proved: bool,
+    tries: int,
+    found_after: tuple[int, float],
+    written: Mapping[str, Any] | None = None,
+) -> Counterexample:
+    """Run the finding again as often as the order says, and tell it.
+
+    ``found_after`` are schedules and seconds; ``written`` is the scenario as JSON, when it stands in no file.
+    """
+    recording = record(order, scenario, finding, proved, written)
+    again = [run_again(trial, recording.decisions, recording.events, recording.outcome) for _ in range(order.replays)]
+    return Counterexample(
+        recording=recording,
+        guilty=finding.violation.guilty,
+        found_after_schedules=found_after[0],
+        found_after_s=found_after[1],
+        shrink_tries=tries,
+        replays=order.replays,
+        reproduced=sum(not each.difference for each in again),
+        story=tell(scenario, plan, finding.run, finding.history),
+    )
+
+
+def record(
+    order: Order, scenario: Scenario, finding: Finding, proved: bool, written: Mapping[str, Any] | None = None
+) -> Recording:
+    """What a replay of the finding must reproduce."""
+    return Recording(
+        subject=order.subject.name,
+        subject_digest=order.subject.digest,
+        scenario=scenario.name,
+        scenario_digest=scenario.digest,
+        isolation=scenario.isolation or order.isolation,
+        property=finding.violation.property,
+        why=finding.violation.why,
+        preemptions=finding.preemptions,
+        proved_minimum=proved,
+        decisions=tuple(finding.run.decisions),
+        events=tuple(finding.run.events),
+        outcome=fingerprint(finding.history),
+        written=written,
+    )
