@@ -22,6 +22,7 @@ from harness.stateful.distil import Distilled, distil
 from harness.stateful.life import Broken, Life
 from harness.stateful.machine import LifeMachine
 from harness.verify.counterexample import counterexample_of
+from harness.verify.enquiry import seed_of
 from harness.verify.orders import Counterexample, Order
 from harness.verify.reduce import reduce
 from harness.verify.theatre import Theatre
@@ -30,6 +31,11 @@ from harness.words.schedule import count_preemptions
 
 LIVES, STEPS = 100, 40
 """How many lives, and of how many steps each, if nothing else is asked for."""
+
+ROUND = 25
+"""Lives that Hypothesis makes up from one seed, before it starts anew from the next."""
+CLIMBING_EVERY = 4
+"""Each so-manieth round spends half of its lives near the most eventful one: deeper, but much of it has been seen."""
 
 REDUCTION_MAX = 5_000
 """The most schedules that making a failure small may cost."""
@@ -80,9 +86,15 @@ def check_model(
         if tick is not None:
             tick(seen["lives"], life.blocks_at_once)
 
-    bound = seed(seed_)(type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)}))
+    bound = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
     began = time.monotonic()
-    broken = _first_broken(bound, life, _settings(profile, lives, steps))
+    broken = None
+    for number in range(-(-lives // ROUND)):
+        chosen = _settings(
+            profile, min(ROUND, lives - number * ROUND), steps, number % CLIMBING_EVERY == CLIMBING_EVERY - 1
+        )
+        if broken := _first_broken(seed(seed_of(seed_, f"round {number}"))(bound), life, chosen):
+            break
     report = partial(
         ModelReport,
         seed=seed_,
@@ -98,7 +110,7 @@ def check_model(
     return _explained(broken, life, order, plan, theatre, report)
 
 
-def _settings(profile: settings | None, lives: int, steps: int) -> settings:
+def _settings(profile: settings | None, lives: int, steps: int, climbing: bool) -> settings:
     return settings(
         profile,
         max_examples=lives,
@@ -108,7 +120,7 @@ def _settings(profile: settings | None, lives: int, steps: int) -> settings:
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         # What Hypothesis would shrink for minutes is made small by us: we know what a block is.
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+        phases=(Phase.reuse, Phase.generate, *([Phase.target] if climbing else [])),
     )
 
 

@@ -176,9 +176,17 @@ class Facts:
 
     @cached_property
     def made(self) -> frozenset[str]:
-        """The purchases that there may have been at some time: from the start, or made by an operation."""
-        asked = (call for call in self.attempts(Buy, Checkout) if call.result.status in POSSIBLE)
-        return frozenset(self.started) | {call.operation.purchase for call in asked}
+        """The purchases that there were at some time: from the start, or made by an operation.
+
+        One whose client never learned of it was made if it is there, or if anybody was told anything about it.
+        """
+        acknowledged = {
+            call.operation.purchase
+            for call in self.calls
+            if call.result.status is Status.OK and hasattr(call.operation, "purchase")
+        }
+        asked = {call.operation.purchase for call in self.attempts(Buy, Checkout) if call.result.status in POSSIBLE}
+        return frozenset(self.started) | asked & (acknowledged | self.status.keys())
 
     @cached_property
     def payments(self) -> dict[str, list[Call]]:
