@@ -45,13 +45,14 @@ REDUCTION_MAX = 5_000
 class ModelReport:
     """What was lived and seen; ``counterexample`` is the smallest life found that breaks a property, if one did.
 
-    ``blocks`` are those of several sessions, ``distinct`` how many of them differ in what was asked or who took which
+    ``steps`` are those of all lives; ``blocks`` are those of several sessions, ``distinct`` how many of them differ in what was asked or who took which
     step, ``outcomes`` in how many different ways they ended. ``seen`` is in how many lives each label was seen
     (``harness.marketplace.scenario.labels``). ``minimal``: no single operation of the counterexample can go.
     """
 
     seed: int
     lives: int
+    steps: int
     blocks: int
     distinct: int
     outcomes: int
@@ -72,19 +73,20 @@ def check_model(
     steps: int = STEPS,
     seed_: int = 0,
     profile: settings | None = None,
-    tick: Callable[[int, int], None] | None = None,
+    tick: Callable[[int, int], bool] | None = None,
 ) -> ModelReport:
     """Live so many lives, made up from the seed: the same ones each time.
 
-    ``profile`` may add an example database; ``tick`` is told of lives and blocks so far. Raises ``CouldNotRun`` when a
+    ``profile`` may add an example database; ``tick`` is told of lives and blocks so far, and ends it when it returns
+    False. Raises ``CouldNotRun`` when a
     failure is none when it is tried again, and what the subject or the server raises.
     """
     life = Life(order.subject, theatre, order.isolation)
     seen: Counter[str] = Counter()
 
     def ended() -> None:
-        if tick is not None:
-            tick(seen["lives"], life.blocks_at_once)
+        if tick is not None and not tick(seen["lives"], life.blocks_at_once):
+            raise _Enough
 
     bound = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
     began = time.monotonic()
@@ -99,6 +101,7 @@ def check_model(
         ModelReport,
         seed=seed_,
         lives=seen.pop("lives", 0),
+        steps=life.steps,
         blocks=life.blocks_at_once,
         distinct=len(life.traces),
         outcomes=len(life.outcomes),
@@ -110,7 +113,7 @@ def check_model(
     return _explained(broken, life, order, plan, theatre, report)
 
 
-def _settings(profile: settings | None, lives: int, steps: int, climbing: bool) -> settings:
+def _settings(profile: settings | None, lives: int, steps: int, *, climbing: bool) -> settings:
     return settings(
         profile,
         max_examples=lives,
@@ -134,6 +137,8 @@ def _first_broken(machine: type[LifeMachine], life: Life, chosen: settings) -> B
         ) from error
     except Broken as broken:
         return broken
+    except _Enough:
+        return None
     return None
 
 

@@ -61,6 +61,8 @@ class Life:
         self.traces: set[tuple[object, ...]] = set()
         """The distinct blocks of several sessions: what was asked, and who took which step."""
         self.blocks_at_once = 0
+        self.steps = 0
+        """Blocks of all lives, those of one operation too."""
         self.begin()
 
     def begin(self) -> None:
@@ -93,6 +95,7 @@ class Life:
     def play(self, block: Block) -> tuple[Call, ...]:
         """Run a block under its schedule and judge what came of it: its calls. Raises ``Broken``."""
         self._blocks.append(block)
+        self.steps += 1
         run, calls = self._player.play(*self._player.cast(block.sessions), Sparse(block.schedule))
         calls = tuple(moved(call, self._steps) for call in calls)
         self._calls += calls

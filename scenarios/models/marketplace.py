@@ -31,7 +31,7 @@ from harness.marketplace.operations import (
 )
 from harness.marketplace.start import LeadStart, PurchaseStart, TopUpStart
 from harness.stateful.machine import LifeMachine
-from harness.words.fault import CANCEL, CUT_AFTER_SEND, CUT_BEFORE_SEND, TERMINATE, Fault
+from harness.words.fault import CANCEL, CUT_AFTER_SEND, CUT_BEFORE_SEND, TERMINATE, Fault, error
 from harness.words.schedule import Schedule
 
 PAID, EXPIRED, REFUNDED = "checkout.session.completed", "checkout.session.expired", "charge.refunded"
@@ -144,7 +144,7 @@ class Marketplace(LifeMachine):
     @rule(
         target=purchases,
         operation=asked | events,
-        fault=st.sampled_from([CANCEL, TERMINATE, CUT_BEFORE_SEND, CUT_AFTER_SEND]),
+        fault=st.sampled_from([CANCEL, TERMINATE, CUT_BEFORE_SEND, CUT_AFTER_SEND, error("53100")]),
         step=st.integers(0, 12),
     )
     def fail_and_roll_back(self, operation: Operation, fault: Fault, step: int) -> MultipleResults[str]:

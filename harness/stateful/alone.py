@@ -1,0 +1,58 @@
+"""A model on a server, in this process: what ``harness model`` does, and a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+
+from harness.db.any_server import AnyServer
+from harness.marketplace.subject import Subject
+from harness.stateful.check import check_model
+from harness.stateful.document import model_document
+from harness.stateful.machine import LifeMachine
+from harness.verify.alone import staged
+from harness.verify.document import subject_entry
+
+
+def live(
+    server: AnyServer,
+    subject: Subject,
+    machine: type[LifeMachine],
+    *,
+    lives: int,
+    steps: int,
+    seed: int,
+    isolation: str,
+    schedule_files: Path,
+    profile: settings | None = None,
+    core: int = 0,
+    tick: Callable[[int, int], bool] | None = None,
+) -> dict[str, Any]:
+    """Check the model on an open server and return the run document (``harness.stateful.document``).
+
+    ``core`` is the number of the processor to run on, among those of this process; ``tick`` is told of lives and blocks
+    so far, and ends it early when it returns False. Raises what ``check_model`` raises.
+    """
+    stopped = False
+
+    def going(lives: int, blocks: int) -> bool:
+        nonlocal stopped
+        stopped = tick is not None and not tick(lives, blocks)
+        return not stopped
+
+    with staged(server, subject, isolation, seed=seed, core=core) as (order, plan, theatre):
+        report = check_model(
+            machine, order, plan, theatre, lives=lives, steps=steps, seed_=seed, profile=profile, tick=going
+        )
+        points = len(plan.points)
+    return model_document(
+        report,
+        subject=subject_entry(subject, points),
+        server={"version": server.version, "local": server.local},
+        limits={"lives": lives, "steps": steps},
+        interrupted=stopped,
+        schedule_files=schedule_files,
+    )
