@@ -226,6 +226,52 @@ def faults(
 
 
 @app.command
+def model(
+    *,
+    subject: SubjectName = "reference",
+    budget: str | None = None,
+    lives: Positive = 100,
+    steps: Positive = 40,
+    seed: Whole = 0,
+    isolation: Isolation = "read committed",
+    database: Database = "auto",
+    dsn: Dsn = None,
+    json: Path | None = None,
+    schedules: Path = Path("reports/schedules"),
+) -> int:
+    """Let Hypothesis make up whole lives of the marketplace on a subject, and judge every property after every step.
+
+    Parameters
+    ----------
+    budget:
+        how long, instead of how many lives: 60s, 5m, 1h
+    lives:
+        how many
+    steps:
+        of each life at most
+    seed:
+        of what is made up: the same seed gives the same lives
+    isolation:
+        level of all transactions
+    json:
+        write the run document here
+    schedules:
+        directory for the schedule file of a counterexample
+    """
+    return doors.model(
+        subject_name=subject,
+        budget_s=None if budget is None else seconds(budget),
+        lives=lives,
+        steps=steps,
+        seed=seed,
+        isolation=isolation,
+        database=_place(dsn, database),
+        json_file=json,
+        schedule_files=schedules,
+    )
+
+
+@app.command
 def replay(
     file: Annotated[Path, Parameter(show_env_var=False)],
     /,

@@ -26,9 +26,11 @@ from harness.marketplace.subject import Subject
 from harness.report.faults import render_faults
 from harness.report.junit import junit
 from harness.report.lanes import lanes
+from harness.report.model import render_model
 from harness.report.progress import Progress
 from harness.report.terminal import render
 from harness.resources import bundled
+from harness.unwinding import noting_interrupt
 from harness.verify.alone import explore as explore_alone
 from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same, written_scenario
@@ -40,6 +42,9 @@ from harness.verify.run import Options, playable
 from harness.verify.run import verify as run_verification
 from harness.words.errors import CouldNotRun, ExitCode, UsageError
 from harness.words.recording import Recording
+
+LIVES_MAX = 10**9
+"""More than any budget has time for."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
@@ -198,6 +203,55 @@ def faults(
 
 def _cases() -> dict[str, Case]:
     return load_cases(bundled("scenarios") / "faults")
+
+
+def model(
+    *,
+    subject_name: str,
+    budget_s: float | None,
+    lives: int,
+    steps: int,
+    seed: int,
+    isolation: str,
+    database: str,
+    json_file: Path | None,
+    schedule_files: Path,
+) -> int:
+    # Hypothesis takes its time to be imported, and no other command needs it.
+    from harness.stateful.alone import live
+    from harness.stateful.load import load_machine
+
+    subject = _subject(subject_name)
+    for file in (json_file, schedule_files / "any"):
+        if file is not None:
+            _require_writable(file)
+    began = time.monotonic()
+    with (
+        _opened(database) as server,
+        Progress(sys.stderr, ["life"], budget_s, None if budget_s else lives, words=("life", "lives")) as progress,
+        noting_interrupt() as interrupted,
+    ):
+
+        def tick(lived: int, _blocks: int) -> bool:
+            progress.update("life", lived, 0)
+            return not interrupted.is_set() and (budget_s is None or time.monotonic() - began < budget_s)
+
+        document = live(
+            server,
+            subject,
+            load_machine(),
+            lives=LIVES_MAX if budget_s else lives,
+            steps=steps,
+            seed=seed,
+            isolation=isolation,
+            schedule_files=schedule_files,
+            tick=tick,
+        )
+    document["interrupted"] = interrupted.is_set()
+    _say(render_model(document, width=_width(), colour=_colour()))
+    if json_file is not None:
+        write_document(document, json_file)
+    return _exit_code(document)
 
 
 def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:

@@ -56,7 +56,9 @@ def happened(seen: Mapping[str, int]) -> list[str]:
     """What was seen, in lines: answers by operation, refusals and errors by word, the rest."""
     lines = []
     for status in _OPERATIONS:
-        found = {name: lives for label, lives in seen.items() for head, _, name in (label.partition(":"),) if head == status and name}
+        found = {
+            label.removeprefix(f"{status}:"): lives for label, lives in seen.items() if label.startswith(f"{status}:")
+        }
         if found:
             told = ", ".join(f"{name} {lives}" for name, lives in sorted(found.items(), key=lambda pair: -pair[1]))
             lines.append(f"{status}: {told}")

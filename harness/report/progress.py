@@ -29,6 +29,7 @@ class Progress:
     """A context manager that is told what was run, and tells ``stream``.
 
     ``seconds`` or ``schedules`` is the limit of the verification, the other is None; with neither, no end is known.
+    ``words`` are those for one schedule and for several, where what is counted is something else and in no scenarios.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Progress:
         seconds: float | None,
         schedules: int | None,
         clock: Callable[[], float] = time.monotonic,
+        words: tuple[str, str] | None = None,
     ) -> None:
         self._stream = stream
-        self._scenarios = len(scenario_names)
+        self._scenarios = "" if words else count(len(scenario_names), "scenario")
+        self._words = words or ("schedule", "schedules")
         self._seconds = seconds
         self._schedules = schedules
         self._clock = clock
@@ -63,10 +66,10 @@ class Progress:
             )
             self._bar = self._exits.enter_context(bar)
             total = self._seconds or self._schedules
-            bar.add_task(f"{count(self._scenarios, 'scenario')}, {self._limit()}", total=total)
+            bar.add_task(self._beginning(), total=total)
             bar.refresh()
         else:
-            self._say(f"{count(self._scenarios, 'scenario')}, {self._limit()}")
+            self._say(self._beginning())
         return self
 
     def __exit__(
@@ -104,7 +107,9 @@ class Progress:
     def _state(self) -> str:
         schedules = sum(each for each, _ in self._seen.values())
         broken = sum(bool(each) for _, each in self._seen.values())
-        parts = [count(schedules, "schedule"), f"{len(self._seen)} of {count(self._scenarios, 'scenario')}"]
+        parts = [count(schedules, *self._words)]
+        if self._scenarios:
+            parts.append(f"{len(self._seen)} of {self._scenarios}")
         if broken:
             parts.append(f"{broken} broken")
         if self._interrupted:
@@ -113,10 +118,13 @@ class Progress:
             parts.append("making the report")
         return ", ".join(parts)
 
+    def _beginning(self) -> str:
+        return ", ".join(filter(None, (self._scenarios, self._limit())))
+
     def _limit(self) -> str:
         if self._seconds:
             return f"at most {in_words(self._seconds)}"
-        return f"at most {count(self._schedules, 'schedule')}" if self._schedules else "until all is explored"
+        return f"at most {count(self._schedules, *self._words)}" if self._schedules else "until all is explored"
 
     def _say(self, text: str) -> None:
         self._stream.write(text.replace("\xa0", " ") + "\n")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky
@@ -41,13 +42,18 @@ REDUCTION_MAX = 5_000
 """The most schedules that making a failure small may cost."""
 
 
+class _Enough(BaseException):
+    """Whoever counts has said that it is enough. No ``Exception``, which would be a failure to Hypothesis."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelReport:
     """What was lived and seen; ``counterexample`` is the smallest life found that breaks a property, if one did.
 
-    ``steps`` are those of all lives; ``blocks`` are those of several sessions, ``distinct`` how many of them differ in what was asked or who took which
-    step, ``outcomes`` in how many different ways they ended. ``seen`` is in how many lives each label was seen
-    (``harness.marketplace.scenario.labels``). ``minimal``: no single operation of the counterexample can go.
+    ``steps`` are those of all lives; ``blocks`` are the steps with several sessions, ``distinct`` how many of these
+    differ in what was asked or in who took which step, ``outcomes`` in how many different ways they ended. ``seen`` is
+    in how many lives each label was seen (``harness.marketplace.scenario.labels``). ``minimal``: no single operation of
+    the counterexample can go.
     """
 
     seed: int
@@ -88,13 +94,12 @@ def check_model(
         if tick is not None and not tick(seen["lives"], life.blocks_at_once):
             raise _Enough
 
-    bound = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
+    bound: Any = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
     began = time.monotonic()
     broken = None
     for number in range(-(-lives // ROUND)):
-        chosen = _settings(
-            profile, min(ROUND, lives - number * ROUND), steps, number % CLIMBING_EVERY == CLIMBING_EVERY - 1
-        )
+        bound.climbing = number % CLIMBING_EVERY == CLIMBING_EVERY - 1
+        chosen = _settings(profile, min(ROUND, lives - number * ROUND), steps, climbing=bound.climbing)
         if broken := _first_broken(seed(seed_of(seed_, f"round {number}"))(bound), life, chosen):
             break
     report = partial(

@@ -57,6 +57,7 @@ class _Distillation:
 
     def distil(self, broken: Broken) -> Distilled | None:
         before = self._left
+        scenario_of(broken.start, broken.blocks, self._property)  # whatever a model does is a scenario
         best = self._live(broken.start, broken.blocks)
         if best is None:
             return None
@@ -72,13 +73,13 @@ class _Distillation:
         """Without runs of blocks: half of them, a quarter, ..., one. The last block is what is to be explained."""
         size = max(1, (len(best.blocks) - 1) // 2)
         while size:
-            at = len(best.blocks) - 1 - size
-            while at > -size and self._left:
-                first = max(at, 0)
-                kept = (*best.blocks[:first], *best.blocks[first + size :])
+            first = len(best.blocks) - 1 - size
+            while first > -size and self._left:
+                *before, last = best.blocks
+                kept = (*before[: max(first, 0)], *before[max(first + size, 0) :], last)
                 if len(kept) < len(best.blocks) and (found := self._live(best.start, kept)):
                     best = found
-                at -= size
+                first -= size
             size //= 2
         return best
 

@@ -12,7 +12,7 @@ from hypothesis import target
 from hypothesis.stateful import MultipleResults, RuleBasedStateMachine, multiple
 
 from harness.marketplace.block import Block, Nemesis, Sessions, alone
-from harness.marketplace.operations import Buy, Checkout, Operation
+from harness.marketplace.operations import Buy, Checkout, Operation, Sweep
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.stateful import pool
 from harness.stateful.life import Life
@@ -40,6 +40,8 @@ class LifeMachine(RuleBasedStateMachine):
         self._given: Counter[str] = Counter()
         self.purchase_of: dict[str, PurchaseStart] = {}
         """Every purchase that was ever asked for, as it was asked for."""
+        self.swept = False
+        """Whether a sweep was ever asked for: it would have found what had lapsed before."""
 
     # -- what there is ----------------------------------------------------------------------------------------
 
@@ -93,6 +95,7 @@ class LifeMachine(RuleBasedStateMachine):
 
     def numbered(self, operations: Sequence[Operation]) -> tuple[Operation, ...]:
         """The same operations; every purchase that one of them makes has the next name."""
+        self.swept |= any(isinstance(each, Sweep) for each in operations)
         return tuple(self._numbered(each) if isinstance(each, Buy | Checkout) else each for each in operations)
 
     def _numbered(self, operation: Buy | Checkout) -> Operation:

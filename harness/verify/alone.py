@@ -29,9 +29,9 @@ from harness.words.recording import Recording
 
 @contextmanager
 def staged(
-    server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10
+    server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10, core: int = 0
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
-    """A database with the subject in it, and a theatre on it, on this process's first core."""
+    """A database with the subject in it, and a theatre on it, on the core of this number among this process's."""
     server.ensure_roles(subject.roles)
     with new_database(server) as name, telling_of_a_lost_server():
         dsn = server.dsn(name)
@@ -40,7 +40,7 @@ def staged(
             dsn=dsn,
             subject=subject,
             local=server.local,
-            core=choose_core(0) if server.local else None,
+            core=choose_core(core) if server.local else None,
             scenarios=(),
             seconds=None,
             seed=seed,

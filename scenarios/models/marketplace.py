@@ -89,7 +89,7 @@ class Marketplace(LifeMachine):
     )
     def leave_purchase_pending(self, workspace: str, wanted: Sequence[str], method: str, lapsed: bool) -> str:
         """Made while the leads were free and never completed; with Stripe perhaps so long ago that it has lapsed."""
-        reserved = "expired" if lapsed and method == "stripe" and self.can(Sweep) else None
+        reserved = "expired" if lapsed and method == "stripe" and self.can(Sweep) and not self.swept else None
         name = self.name("PURCHASES")
         self.declare(purchases={name: PurchaseStart(workspace, tuple(wanted), method, reserved=reserved)})
         return name
