@@ -219,7 +219,7 @@ def model(
 ) -> int:
     # Hypothesis takes its time to be imported, and no other command needs it.
     from harness.stateful.alone import live
-    from harness.stateful.load import load_machine
+    from harness.stateful.load import load_machine, load_recordings
 
     subject = _subject(subject_name)
     for file in (json_file, schedule_files / "any"):
@@ -245,6 +245,7 @@ def model(
             seed=seed,
             isolation=isolation,
             schedule_files=schedule_files,
+            recordings=load_recordings(),
             tick=tick,
         )
     document["interrupted"] = interrupted.is_set()

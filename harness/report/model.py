@@ -44,8 +44,9 @@ def render_model(
 
 def totals(document: Mapping[str, Any]) -> str:
     """How much was lived, where, and from which seed."""
+    replayed = f"{count(document['replayed'], 'recording')} again, " if document["replayed"] else ""
     return (
-        f"{count(document['lives'], 'life', 'lives')} of {count(document['steps'], 'step')}, "
+        f"{replayed}{count(document['lives'], 'life', 'lives')} of {count(document['steps'], 'step')}, "
         f"{count(document['blocks'], 'block')} at once ({document['distinct_blocks']:,} distinct, "
         f"{count(document['outcomes'], 'outcome')}) in {seconds(document['seconds'])}, "
         f"PostgreSQL {document['server']['version']}, seed {document['seed']}"

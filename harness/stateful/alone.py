@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.stateful.document import model_document
 from harness.stateful.machine import LifeMachine
 from harness.verify.alone import staged
 from harness.verify.document import subject_entry
+from harness.words.recording import Recording
 
 
 def live(
@@ -27,6 +28,7 @@ def live(
     seed: int,
     isolation: str,
     schedule_files: Path,
+    recordings: Sequence[Recording] = (),
     profile: settings | None = None,
     core: int = 0,
     tick: Callable[[int, int], bool] | None = None,
@@ -45,7 +47,16 @@ def live(
 
     with staged(server, subject, isolation, seed=seed, core=core) as (order, plan, theatre):
         report = check_model(
-            machine, order, plan, theatre, lives=lives, steps=steps, seed_=seed, profile=profile, tick=going
+            machine,
+            order,
+            plan,
+            theatre,
+            lives=lives,
+            steps=steps,
+            seed_=seed,
+            recordings=recordings,
+            profile=profile,
+            tick=going,
         )
         points = len(plan.points)
     return model_document(

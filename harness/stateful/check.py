@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky
@@ -19,16 +20,19 @@ from harness.engine.campaign import Finding
 from harness.explore.sparse import Sparse
 from harness.marketplace.notation import write_scenario
 from harness.marketplace.properties import check
+from harness.marketplace.scenario import Scenario
 from harness.stateful.distil import Distilled, distil
 from harness.stateful.life import Broken, Life
 from harness.stateful.machine import LifeMachine
+from harness.verify.alone import written_scenario
 from harness.verify.counterexample import counterexample_of
 from harness.verify.enquiry import seed_of
 from harness.verify.orders import Counterexample, Order
 from harness.verify.reduce import reduce
 from harness.verify.theatre import Theatre
-from harness.words.errors import CouldNotRun
-from harness.words.schedule import count_preemptions
+from harness.words.errors import CouldNotRun, UsageError
+from harness.words.recording import Recording
+from harness.words.schedule import count_preemptions, switches_of
 
 LIVES, STEPS = 100, 40
 """How many lives, and of how many steps each, if nothing else is asked for."""
@@ -50,13 +54,15 @@ class _Enough(BaseException):
 class ModelReport:
     """What was lived and seen; ``counterexample`` is the smallest life found that breaks a property, if one did.
 
-    ``steps`` are those of all lives; ``blocks`` are the steps with several sessions, ``distinct`` how many of these
-    differ in what was asked or in who took which step, ``outcomes`` in how many different ways they ended. ``seen`` is
-    in how many lives each label was seen (``harness.marketplace.scenario.labels``). ``minimal``: no single operation of
-    the counterexample can go.
+    ``replayed`` recordings were run first. ``steps`` are those of all lives; ``blocks`` are the steps with several
+    sessions, ``distinct`` how many of these differ in what was asked or in who took which step, ``outcomes`` how many
+    ends they had. ``seen`` is in how many lives each label was seen (``harness.marketplace.scenario.labels``).
+    ``minimal``: no single operation of the counterexample can go.
+    ``also_broken`` are further properties that the same life broke, before it was made small.
     """
 
     seed: int
+    replayed: int
     lives: int
     steps: int
     blocks: int
@@ -78,10 +84,11 @@ def check_model(
     lives: int = LIVES,
     steps: int = STEPS,
     seed_: int = 0,
+    recordings: Sequence[Recording] = (),
     profile: settings | None = None,
     tick: Callable[[int, int], bool] | None = None,
 ) -> ModelReport:
-    """Live so many lives, made up from the seed: the same ones each time.
+    """First what ``recordings`` hold, then so many lives, made up from the seed: the same ones each time.
 
     ``profile`` may add an example database; ``tick`` is told of lives and blocks so far, and ends it when it returns
     False. Raises ``CouldNotRun`` when a
@@ -94,17 +101,23 @@ def check_model(
         if tick is not None and not tick(seen["lives"], life.blocks_at_once):
             raise _Enough
 
+    for number, recording in enumerate(recordings, 1):
+        if (small := rehearse(theatre, recording)) is not None:
+            report = partial(ModelReport, seed_, number, 0, 0, 0, 0, 0, {}, 0.0)
+            return _explained(small, 0, (), order, plan, theatre, report)
     bound: Any = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
     began = time.monotonic()
     broken = None
-    for number in range(-(-lives // ROUND)):
-        bound.climbing = number % CLIMBING_EVERY == CLIMBING_EVERY - 1
-        chosen = _settings(profile, min(ROUND, lives - number * ROUND), steps, climbing=bound.climbing)
-        if broken := _first_broken(seed(seed_of(seed_, f"round {number}"))(bound), life, chosen):
-            break
+    with suppress(_Enough):
+        for number in range(-(-lives // ROUND)):
+            bound.climbing = number % CLIMBING_EVERY == CLIMBING_EVERY - 1
+            chosen = _settings(profile, min(ROUND, lives - number * ROUND), steps, climbing=bound.climbing)
+            if broken := _first_broken(seed(seed_of(seed_, f"round {number}"))(bound), life, chosen):
+                break
     report = partial(
         ModelReport,
         seed=seed_,
+        replayed=len(recordings),
         lives=seen.pop("lives", 0),
         steps=life.steps,
         blocks=life.blocks_at_once,
@@ -115,7 +128,28 @@ def check_model(
     )
     if broken is None:
         return report()
-    return _explained(broken, life, order, plan, theatre, report)
+    found_after = life.steps
+    property_id, *others = dict.fromkeys(violation.property for violation in broken.violations)
+    distilled = distil(life, broken, property_id)
+    small = distilled and _finding(theatre, distilled, property_id)
+    if small is None:
+        raise _flaky(f"a life broke {property_id}, and the same life again did not: {broken}")
+    return _explained(small, found_after, tuple(others), order, plan, theatre, report)
+
+
+def rehearse(theatre: Theatre, recording: Recording) -> Small | None:
+    """Run the scenario that a recording carries under its schedule: what was broken once must not be any more.
+
+    None when the property is kept. Whatever the subject is: the schedule is taken as far as it makes sense.
+    """
+    scenario = written_scenario(recording)
+    if scenario is None:
+        raise UsageError(
+            "no-written-scenario",
+            f"the recording of {recording.property} on {recording.scenario} carries no scenario",
+            expected="schedule files that harness model wrote",
+        )
+    return _finding(theatre, Distilled(scenario, switches_of(recording.decisions), 1), recording.property)
 
 
 def _settings(profile: settings | None, lives: int, steps: int, *, climbing: bool) -> settings:
@@ -142,21 +176,28 @@ def _first_broken(machine: type[LifeMachine], life: Life, chosen: settings) -> B
         ) from error
     except Broken as broken:
         return broken
-    except _Enough:
-        return None
     return None
 
 
+class Small(NamedTuple):
+    """A scenario with a run of it that breaks a property; ``tries`` lives were lived to find it."""
+
+    scenario: Scenario
+    finding: Finding
+    tries: int
+
+
 def _explained(
-    broken: Broken, life: Life, order: Order, plan: Plan, theatre: Theatre, report: Callable[..., ModelReport]
+    small: Small,
+    found_after: int,
+    others: tuple[str, ...],
+    order: Order,
+    plan: Plan,
+    theatre: Theatre,
+    report: Callable[..., ModelReport],
 ) -> ModelReport:
-    property_id = broken.violations[0].property
-    found_after = life.blocks_at_once
-    small = distil(life, broken, property_id)
-    finding = None if small is None else _finding(theatre, small, property_id)
-    if small is None or finding is None:
-        raise _flaky(f"a life broke {property_id}, and the same life again did not: {broken}")
-    reduced = reduce(theatre.trial, small.scenario, property_id, finding=finding, schedules_max=REDUCTION_MAX)
+    property_id = small.finding.violation.property
+    reduced = reduce(theatre.trial, small.scenario, property_id, finding=small.finding, schedules_max=REDUCTION_MAX)
     assert reduced is not None
     counterexample = counterexample_of(
         order,
@@ -169,19 +210,16 @@ def _explained(
         found_after=(found_after, 0.0),
         written=write_scenario(reduced.scenario),
     )
-    return report(
-        counterexample=counterexample,
-        minimal=reduced.minimal,
-        also_broken=tuple(sorted({each.property for each in broken.violations} - {property_id})),
-    )
+    return report(counterexample=counterexample, minimal=reduced.minimal, also_broken=others)
 
 
-def _finding(theatre: Theatre, small: Distilled, property_id: str) -> Finding | None:
-    run, history = theatre.trial(small.scenario).run(Sparse(small.schedule))
+def _finding(theatre: Theatre, distilled: Distilled, property_id: str) -> Small | None:
+    run, history = theatre.trial(distilled.scenario).run(Sparse(distilled.schedule))
     violation = next(iter(check(history, (property_id,))), None)
-    return (
-        None if violation is None else Finding(violation, run, history, count_preemptions(run.decisions), small.tries)
-    )
+    if violation is None:
+        return None
+    finding = Finding(violation, run, history, count_preemptions(run.decisions), distilled.tries)
+    return Small(distilled.scenario, finding, distilled.tries)
 
 
 def _flaky(seen: str) -> CouldNotRun:

@@ -50,6 +50,7 @@ def model_document(
         "limits": dict(limits),
         "server": dict(server),
         "seconds": round(report.seconds, 3),
+        "replayed": report.replayed,
         "lives": report.lives,
         "steps": report.steps,
         "blocks": report.blocks,

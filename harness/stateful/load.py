@@ -1,4 +1,4 @@
-"""Find the model: a file of the folder ``models`` beside the scenarios, with one machine in it."""
+"""What is bundled: the machines in ``scenarios/models``, and what they found once in ``scenarios/replays``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.resources import bundled
 from harness.stateful.machine import LifeMachine
+from harness.words.recording import Recording
 
 MARKETPLACE = "marketplace"
 
@@ -34,3 +35,8 @@ def machine_in(path: Path) -> type[LifeMachine]:
     if len(found) != 1:
         raise ValueError(f"{path} defines {len(found)} machines, not one")
     return found[0]
+
+
+def load_recordings() -> list[Recording]:
+    """The schedule files of what models found once: they are run before anything new is made up."""
+    return [Recording.load(path) for path in sorted((bundled("scenarios") / "replays").glob("*.json"))]

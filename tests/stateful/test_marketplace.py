@@ -1,0 +1,64 @@
+"""The model of the marketplace keeps every property on the reference: split over the workers, each from a seed apart.
+
+What models found once (scenarios/replays) is run first, by every shard.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from harness.db.any_server import AnyServer
+from harness.marketplace.subject import load_subject
+from harness.pytest_plugin import Shard
+from harness.report.model import render_model, totals
+from harness.resources import bundled
+from harness.stateful.alone import live
+from harness.stateful.load import load_machine, load_recordings
+
+LIVES = 300
+STEPS = 40
+BLOCKS_PER_LIFE = 5
+"""Far fewer than there are (docs/benchmarks.md): with hardly any, the test would prove nothing."""
+
+
+@pytest.fixture
+def core() -> int:
+    """The number of the core that this worker runs on."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def test_every_life_keeps_every_property(
+    server: AnyServer,
+    shard: Shard,
+    core: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    unpinned: None,
+) -> None:
+    del unpinned
+    lives = shard.share(LIVES)
+    document = live(
+        server,
+        load_subject("reference", bundled("sql")),
+        load_machine(),
+        lives=lives,
+        steps=STEPS,
+        seed=shard.seed,
+        isolation="read committed",
+        schedule_files=tmp_path,
+        recordings=load_recordings(),
+        profile=settings(database=None),
+        core=core,
+    )
+    record_property("harness", totals(document))
+    assert document["verdict"] == "holds", render_model(document)
+    assert document["lives"] >= lives
+    assert document["blocks"] >= BLOCKS_PER_LIFE * lives
+    assert document["distinct_blocks"] > document["blocks"] / 3
+    for label in ("overlap", "wait", "busy", "refused", "replayed", "failed", "unknown", "ended:completed"):
+        assert document["seen"].get(label), label
