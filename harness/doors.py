@@ -225,12 +225,12 @@ def model(
     for file in (json_file, schedule_files / "any"):
         if file is not None:
             _require_writable(file)
-    began = time.monotonic()
     with (
         _opened(database) as server,
         Progress(sys.stderr, ["life"], budget_s, None if budget_s else lives, words=("life", "lives")) as progress,
         noting_interrupt() as interrupted,
     ):
+        began = time.monotonic()
 
         def tick(lived: int, _blocks: int) -> bool:
             progress.update("life", lived, 0)

@@ -94,6 +94,7 @@ def check_model(
     False. Raises ``CouldNotRun`` when a
     failure is none when it is tried again, and what the subject or the server raises.
     """
+    began = time.monotonic()
     life = Life(order.subject, theatre, order.isolation)
     seen: Counter[str] = Counter()
 
@@ -104,9 +105,8 @@ def check_model(
     for number, recording in enumerate(recordings, 1):
         if (small := rehearse(theatre, recording)) is not None:
             report = partial(ModelReport, seed_, number, 0, 0, 0, 0, 0, {}, 0.0)
-            return _explained(small, 0, (), order, plan, theatre, report)
+            return _explained(small, (number, time.monotonic() - began), (), order, plan, theatre, report)
     bound: Any = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
-    began = time.monotonic()
     broken = None
     with suppress(_Enough):
         for number in range(-(-lives // ROUND)):
@@ -128,7 +128,7 @@ def check_model(
     )
     if broken is None:
         return report()
-    found_after = life.steps
+    found_after = (life.steps, time.monotonic() - began)
     property_id, *others = dict.fromkeys(violation.property for violation in broken.violations)
     distilled = distil(life, broken, property_id)
     small = distilled and _finding(theatre, distilled, property_id)
@@ -189,7 +189,7 @@ class Small(NamedTuple):
 
 def _explained(
     small: Small,
-    found_after: int,
+    found_after: tuple[int, float],
     others: tuple[str, ...],
     order: Order,
     plan: Plan,
@@ -207,7 +207,7 @@ def _explained(
         reduced.finding,
         proved=reduced.proved,
         tries=small.tries + reduced.schedules,
-        found_after=(found_after, 0.0),
+        found_after=found_after,
         written=write_scenario(reduced.scenario),
     )
     return report(counterexample=counterexample, minimal=reduced.minimal, also_broken=others)

@@ -107,6 +107,7 @@ def property_entry(property_id: str, reports: Sequence[ScenarioReport], schedule
 
 
 def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str, Any]:
+    """A counterexample as a run document has it; ``file`` is where its schedule is saved."""
     recording = counterexample.recording
     return {
         "file": str(file),

@@ -1,0 +1,121 @@
+"""The run document of a model and its report: by its schema, and with the verdict first and last."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from referencing import Registry, Resource
+
+from harness.db.any_server import AnyServer
+from harness.report.model import render_model
+from tests.verify.command import Ended, harness
+
+ROOT = Path(__file__).parents[2]
+
+
+def schema(name: str) -> dict[str, Any]:
+    text = files("harness.report").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+VERIFY = schema("verify")
+MODEL = Draft202012Validator(
+    schema("model"), registry=Registry().with_resource(VERIFY["$id"], Resource.from_contents(VERIFY))
+)
+
+
+def run(server: AnyServer, directory: Path, *arguments: str) -> tuple[Ended, dict[str, Any]]:
+    ended = harness("model", *arguments, "--dsn", server.dsn(), "--json", "lives.json", cwd=directory)
+    return ended, json.loads((directory / "lives.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def violated(server: AnyServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, dict[str, Any]]:
+    directory = tmp_path_factory.mktemp("violated")
+    return directory, *run(server, directory, "--subject", "published", "--seed", "5")
+
+
+def test_a_violation_is_exit_1_and_can_be_replayed(
+    violated: tuple[Path, Ended, dict[str, Any]], server: AnyServer
+) -> None:
+    directory, ended, document = violated
+    assert ended.code == 1
+    MODEL.validate(document)
+    (broken,) = document["properties"]
+    first, *_, last = [line for line in ended.out.splitlines() if line]
+    assert first == last
+    assert first.startswith(f"VIOLATED: published breaks {broken['id']}")
+    assert "step │" in ended.out
+    assert "No single operation can be left out." in ended.out
+    file = broken["counterexample"]["file"]
+    assert f"harness replay {file}" in ended.out
+    again = harness("replay", file, "--dsn", server.dsn(), cwd=directory)
+    assert again.code == 1
+    assert f"{broken['id']} is violated" in again.out
+
+
+def test_what_holds_is_exit_0(server: AnyServer, tmp_path: Path) -> None:
+    ended, document = run(server, tmp_path, "--lives", "3", "--steps", "25")
+    assert ended.code == 0, ended
+    MODEL.validate(document)
+    assert document["replayed"] >= 3
+    assert ended.out.startswith(f"HOLDS: reference keeps every property in {document['lives']} lives\n")
+    assert "in how many lives" in ended.out
+    assert "at most 3 lives" in ended.err
+
+
+def test_a_budget_ends_it(server: AnyServer, tmp_path: Path) -> None:
+    ended, document = run(server, tmp_path, "--budget", "4s")
+    assert ended.code == 0, ended
+    assert not document["interrupted"]
+    assert document["lives"] >= 1
+
+
+OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "an unknown verdict": (("verdict",), "probably"),
+    "a negative count": (("blocks",), -1),
+    "a label never seen": (("seen", "overlap"), 0),
+    "a field that nobody knows": (("mood",), "good"),
+    "a counterexample without its story": (("properties", 0, "counterexample", "story"), None),
+}
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_what_must_not_be_written_is_refused(offence: str, violated: tuple[Path, Ended, dict[str, Any]]) -> None:
+    path, value = OFFENCES[offence]
+    wrong = copy.deepcopy(violated[2])
+    place: Any = wrong
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValidationError):
+        MODEL.validate(wrong)
+
+
+def test_the_docs_explain_every_field() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    cells = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", page, re.MULTILINE)
+    explained = {name for cell in cells for name in re.findall(r"[a-z_]+", cell)}
+    assert explained == set(schema("model")["required"])
+
+
+def test_every_verdict_has_its_headline(violated: tuple[Path, Ended, dict[str, Any]]) -> None:
+    document = {**violated[2], "properties": [], "also_broken": [], "seen": {"overlap": 2, "ok:Buy": 1}, "lives": 2}
+    heads = {
+        "holds": "HOLDS: published keeps every property in 2 lives",
+        "not_exercised": "NOT EXERCISED: nothing on published ran at once in 2 lives",
+    }
+    for verdict, head in heads.items():
+        assert render_model({**document, "verdict": verdict}).splitlines()[0] == head
+    flaky = {**violated[2], "verdict": "nondeterministic"}
+    assert render_model(flaky).startswith("NOT JUDGED: published breaks ")
+    cut = render_model({**document, "verdict": "holds", "interrupted": True})
+    assert cut.splitlines()[0].endswith("(interrupted; judged by what was lived)")
