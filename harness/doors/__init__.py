@@ -1,0 +1,23 @@
+"""What each command does, between the options of the command line and what is printed."""
+
+from harness.doors.keeping import database_status, psql, start_database, stop_database
+from harness.doors.listing import list_scenarios
+from harness.doors.living import model
+from harness.doors.replaying import replay
+from harness.doors.saying import INTERRUPTED
+from harness.doors.sweeping import faults
+from harness.doors.verifying import explore, verify
+
+__all__ = [
+    "INTERRUPTED",
+    "database_status",
+    "explore",
+    "faults",
+    "list_scenarios",
+    "model",
+    "psql",
+    "replay",
+    "start_database",
+    "stop_database",
+    "verify",
+]

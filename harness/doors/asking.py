@@ -1,0 +1,72 @@
+"""What is asked for on the command line: a subject, scenarios, a server, files that can be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+from harness.db.any_server import AnyServer
+from harness.db.provision import provision
+from harness.faults.case import Case, load_cases
+from harness.marketplace.planted import find_subject
+from harness.marketplace.scenario import Scenario, load_scenarios
+from harness.marketplace.subject import Subject
+from harness.resources import bundled
+from harness.verify.prepared import require_superuser
+from harness.words.errors import CouldNotRun, UsageError
+
+
+@contextmanager
+def opened(choice: str) -> Iterator[AnyServer]:
+    """The server of that choice (``harness.db.provision``), open. Raises ``UsageError`` where our role is no superuser."""
+    with provision(choice) as server:
+        require_superuser(server)
+        yield server
+
+
+def subject_of(name: str) -> Subject:
+    """The subject of that name or path. Raises ``UsageError``."""
+    return find_subject(name, bundled("sql"))
+
+
+def scenarios_of(names: Sequence[str] | None, directory: Path | None) -> list[Scenario]:
+    """The scenarios of these names, or all; those of ``directory`` are known, too. Raises ``UsageError``."""
+    known = load_scenarios(bundled("scenarios"))
+    if directory is not None:
+        own = load_scenarios(directory)
+        if taken := sorted(known.keys() & own.keys()):
+            raise UsageError(
+                "duplicate-scenario",
+                f"{directory} defines {', '.join(taken)}, and so do the bundled scenarios",
+                expected="names of your own",
+                remedy="rename them",
+            )
+        known |= own
+    if names is None:
+        return list(known.values())
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "unknown-scenario",
+                f"there is no scenario {name!r}",
+                expected=" or ".join(get_close_matches(name, known, 3)) or "the name of a scenario",
+                remedy="harness scenarios lists them all",
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def require_writable(file: Path) -> None:
+    """Found out before the work, not after it."""
+    directory = next(parent for parent in file.absolute().parents if parent.exists())
+    if file.is_dir():
+        raise UsageError("not-a-file", f"{file.absolute()} is a directory", expected="the name of a file to write")
+    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+        raise CouldNotRun("read-only", f"cannot write {file}", remedy="name a file in a directory that can be written")
+
+
+def cases() -> dict[str, Case]:
+    """The cases of the fault sweep, by name."""
+    return load_cases(bundled("scenarios") / "faults")

@@ -1,0 +1,68 @@
+"""``harness model``: whole lives of the marketplace."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from harness.doors.asking import opened, require_writable, subject_of
+from harness.doors.saying import colour, exit_code, say, width
+from harness.report.model import render_model
+from harness.report.progress import Progress
+from harness.unwinding import noting_interrupt
+from harness.verify.document import write_document
+
+LIVES_MAX = 10**9
+"""More than any budget has time for."""
+
+
+def model(
+    *,
+    subject_name: str,
+    budget_s: float | None,
+    lives: int,
+    steps: int,
+    seed: int,
+    isolation: str,
+    database: str,
+    json_file: Path | None,
+    schedule_files: Path,
+) -> int:
+    """Live, report, save; returns the exit code."""
+    # Hypothesis takes its time to be imported, and no other command needs it.
+    from harness.stateful.alone import live
+    from harness.stateful.load import load_machine, load_recordings
+
+    subject = subject_of(subject_name)
+    for file in (json_file, schedule_files / "any"):
+        if file is not None:
+            require_writable(file)
+    with (
+        opened(database) as server,
+        Progress(sys.stderr, ["life"], budget_s, None if budget_s else lives, words=("life", "lives")) as progress,
+        noting_interrupt() as interrupted,
+    ):
+        began = time.monotonic()
+
+        def tick(lived: int, _blocks: int) -> bool:
+            progress.update("life", lived, 0)
+            return not interrupted.is_set() and (budget_s is None or time.monotonic() - began < budget_s)
+
+        document = live(
+            server,
+            subject,
+            load_machine(),
+            lives=LIVES_MAX if budget_s else lives,
+            steps=steps,
+            seed=seed,
+            isolation=isolation,
+            schedule_files=schedule_files,
+            recordings=load_recordings(),
+            tick=tick,
+        )
+    document["interrupted"] = interrupted.is_set()
+    say(render_model(document, width=width(), colour=colour()))
+    if json_file is not None:
+        write_document(document, json_file)
+    return exit_code(document)

@@ -1,0 +1,139 @@
+"""``harness verify``, and ``harness explore`` for one scenario."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.doors.asking import cases, opened, require_writable, scenarios_of, subject_of
+from harness.doors.saying import colour, exit_code, say, width
+from harness.faults.document import including
+from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, run_sweep
+from harness.report.junit import junit
+from harness.report.progress import Progress
+from harness.report.terminal import render
+from harness.verify.alone import explore as explore_alone
+from harness.verify.coverage import sql_coverage
+from harness.verify.document import subject_entry, verify_document, write_document, write_text
+from harness.verify.orders import Limits
+from harness.verify.run import Options, playable
+from harness.verify.run import verify as run_verification
+from harness.words.errors import CouldNotRun, ExitCode
+
+
+def verify(
+    *,
+    subject_name: str,
+    budget_s: float | None,
+    max_schedules: int | None,
+    seed: int,
+    strict: bool,
+    with_faults: bool,
+    scenario_names: Sequence[str] | None,
+    scenario_files: Path | None,
+    isolation: str,
+    database: str,
+    workers: int,
+    json_file: Path | None,
+    junit_file: Path | None,
+    schedule_files: Path,
+) -> int:
+    """Verify, report, save; returns the exit code."""
+    subject = subject_of(subject_name)
+    scenarios = scenarios_of(scenario_names, scenario_files)
+    for file in (json_file, junit_file, schedule_files / "any"):
+        if file is not None:
+            require_writable(file)
+    options = Options(
+        subject=subject,
+        scenarios=scenarios,
+        limits=Limits(budget_s, max_schedules),
+        schedule_files=schedule_files,
+        seed=seed,
+        strict=strict,
+        isolation=isolation,
+        workers=workers,
+        all_scenarios=not scenario_names,
+    )
+    able, _ = playable(subject, scenarios)
+    sweep = Sweep(
+        subject,
+        chosen_cases(cases(), None),
+        chosen_faults(None, None),
+        schedule_files,
+        seed=seed,
+        isolation=isolation,
+        workers=workers,
+    )
+    with (
+        opened(database) as server,
+        Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
+    ):
+        document = run_verification(server, options, progress.update, progress.interrupted)
+        if with_faults and not document["interrupted"]:
+            document = including(document, run_sweep(server, sweep, lambda *_: None, progress.interrupted))
+    say(render(document, width=width(), colour=colour()))
+    code = exit_code(document)
+    try:
+        if json_file is not None:
+            write_document(document, json_file)
+        if junit_file is not None:
+            write_text(junit_file, junit(document))
+    except CouldNotRun as error:
+        if code == ExitCode.VIOLATED:
+            error.exit_code = ExitCode.VIOLATED  # the graver news
+        raise
+    return code
+
+
+def explore(
+    *,
+    scenario_name: str,
+    scenario_files: Path | None,
+    strategy: str,
+    most: int | None,
+    preemptions: int | None,
+    subject_name: str,
+    seed: int,
+    isolation: str,
+    database: str,
+    schedule_files: Path,
+) -> int:
+    """Explore one scenario and report; returns the exit code."""
+    subject = subject_of(subject_name)
+    (scenario,) = scenarios_of([scenario_name], scenario_files)
+    playable(subject, [scenario])
+    require_writable(schedule_files / "any")
+    began = time.monotonic()
+    with opened(database) as server:
+        with Progress(sys.stderr, [scenario.name], None, most) as progress:
+            explored, plan, interrupted = explore_alone(
+                server,
+                subject,
+                scenario,
+                strategy,
+                most=most,
+                preemptions=preemptions,
+                seed=seed,
+                isolation=isolation,
+                tick=progress.update,
+            )
+        document = verify_document(
+            subject=subject_entry(subject, len(plan.points)),
+            server={"version": server.version, "local": server.local, "workers": 1, "pinned": server.local},
+            seed=seed,
+            limits={"seconds": None, "schedules": most},
+            strict=False,
+            interrupted=interrupted,
+            seconds=time.monotonic() - began,
+            reports=explored.scenarios,
+            coverage=sql_coverage(plan, explored.reached, subject.migrations),
+            skipped={},
+            scenarios=[scenario],
+            extra_properties=[],
+            schedule_files=schedule_files,
+        )
+    say(render(document, width=width(), colour=colour()))
+    return exit_code(document)
