@@ -21,7 +21,7 @@ from harness.words.errors import CouldNotRun, UsageError
 
 @contextmanager
 def opened(choice: str) -> Iterator[AnyServer]:
-    """The server of that choice (``harness.db.provision``), open. Raises ``UsageError`` where our role is no superuser."""
+    """The server of that choice (``harness.db.provision``), open. ``UsageError`` where our role is no superuser."""
     with provision(choice) as server:
         require_superuser(server)
         yield server

@@ -33,7 +33,7 @@ def exit_code(document: Mapping[str, Any]) -> int:
 
 
 def say(text: str) -> None:
-    """Write a text and a line break. Raises ``CouldNotRun`` when there is no room; a reader that has gone is none of our business."""
+    """Write a text and a line break. ``CouldNotRun`` when there is no room; that a reader has gone is no error."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
