@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.doors.asking import cases, opened, require_writable, scenarios_of, subject_of
 from harness.doors.saying import colour, exit_code, say, width
 from harness.faults.document import including
-from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, run_sweep
+from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.report.junit import junit
 from harness.report.progress import Progress
 from harness.report.terminal import render
@@ -67,13 +67,12 @@ def verify(
         isolation=isolation,
         workers=workers,
     )
-    with (
-        opened(database) as server,
-        Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress,
-    ):
-        document = run_verification(server, options, progress.update, progress.interrupted)
+    with opened(database) as server:
+        with Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress:
+            document = run_verification(server, options, progress.update, progress.interrupted)
         if with_faults and not document["interrupted"]:
-            document = including(document, run_sweep(server, sweep, lambda *_: None, progress.interrupted))
+            with Progress(sys.stderr, playable_names(sweep), None, None) as progress:
+                document = including(document, run_sweep(server, sweep, progress.update, progress.interrupted))
     say(render(document, width=width(), colour=colour()))
     code = exit_code(document)
     try:
