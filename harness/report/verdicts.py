@@ -33,7 +33,7 @@ def headline(document: Mapping[str, Any]) -> str:
     judged = len(properties) - len(of["not_applicable"])
     if (
         (faults := document.get("faults"))
-        and faults["verdict"] == document["verdict"]
+        and faults["verdict"] == document["verdict"] != "holds"
         and not any(of[verdict] for verdict in ("violated", "hang", "nondeterministic", "not_exercised"))
     ):
         return under_faults(name, faults)
