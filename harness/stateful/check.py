@@ -90,7 +90,7 @@ def check_model(
 ) -> ModelReport:
     """First what ``recordings`` hold, then so many lives, made up from the seed: the same ones each time.
 
-    ``profile`` may add an example database; ``tick`` is told of lives and blocks so far, and ends it when it returns
+    ``profile`` may add an example database, which is asked first; ``tick`` is told of lives and blocks so far, and ends it when it returns
     False. Raises ``CouldNotRun`` when a
     failure is none when it is tried again, and what the subject or the server raises.
     """
@@ -106,7 +106,9 @@ def check_model(
         if (small := rehearse(theatre, recording)) is not None:
             report = partial(ModelReport, seed_, number, 0, 0, 0, 0, 0, {}, 0.0)
             return _explained(small, (number, time.monotonic() - began), (), order, plan, theatre, report)
-    bound: Any = type(machine.__name__, (machine,), {"life": life, "seen": seen, "ended": staticmethod(ended)})
+    # Under the machine's own name: what an example database has kept of it belongs to it.
+    names = {name: getattr(machine, name) for name in ("__module__", "__qualname__")}
+    bound: Any = type(machine.__name__, (machine,), {**names, "life": life, "seen": seen, "ended": staticmethod(ended)})
     broken = None
     with suppress(_Enough):
         for number in range(-(-lives // ROUND)):
@@ -154,7 +156,7 @@ def rehearse(theatre: Theatre, recording: Recording) -> Small | None:
 
 def _settings(profile: settings | None, lives: int, steps: int, *, climbing: bool) -> settings:
     return settings(
-        profile,
+        profile or settings(database=None),
         max_examples=lives,
         stateful_step_count=steps,
         deadline=None,

@@ -1,6 +1,7 @@
 """The model of the marketplace keeps every property on the reference: split over the workers, each from a seed apart.
 
-What models found once (scenarios/replays) is run first, by every shard.
+What models found once (scenarios/replays) is run first, by every shard. The profile (--harness-profile) says whether there
+is an example database, and with nightly there are more lives.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def test_every_life_keeps_every_property(
     unpinned: None,
 ) -> None:
     del unpinned
-    lives = shard.share(LIVES)
+    lives = shard.share(max(LIVES, settings().max_examples))
     document = live(
         server,
         load_subject("reference", bundled("sql")),
@@ -52,7 +53,7 @@ def test_every_life_keeps_every_property(
         isolation="read committed",
         schedule_files=tmp_path,
         recordings=load_recordings(),
-        profile=settings(database=None),
+        profile=settings(),
         core=core,
     )
     record_property("harness", totals(document))
