@@ -90,9 +90,9 @@ def check_model(
 ) -> ModelReport:
     """First what ``recordings`` hold, then so many lives, made up from the seed: the same ones each time.
 
-    ``profile`` may add an example database, which is asked first; ``tick`` is told of lives and blocks so far, and ends it when it returns
-    False. Raises ``CouldNotRun`` when a
-    failure is none when it is tried again, and what the subject or the server raises.
+    ``profile`` may add an example database, which is asked first; ``tick`` is told of lives and blocks so far, and ends
+    it when it returns False. Raises ``CouldNotRun`` when a failure is none when it is tried again, and what the subject
+    or the server raises.
     """
     began = time.monotonic()
     life = Life(order.subject, theatre, order.isolation)

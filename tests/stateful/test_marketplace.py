@@ -1,7 +1,7 @@
 """The model of the marketplace keeps every property on the reference: split over the workers, each from a seed apart.
 
-What models found once (scenarios/replays) is run first, by every shard. The profile (--harness-profile) says whether there
-is an example database, and with nightly there are more lives.
+What models found once (scenarios/replays) is run first, by every shard. The profile (--harness-profile) says whether
+there is an example database; with nightly there are more lives.
 """
 
 from __future__ import annotations
