@@ -175,6 +175,7 @@ def faults(
     sqlstate: list[str] | None = None,
     pairs: Natural = 500,
     beside: Natural = 500,
+    crashes: Natural | None = None,
     seed: Whole = 0,
     isolation: Isolation = "read committed",
     database: Database = "auto",
@@ -198,6 +199,8 @@ def faults(
         how many schedules with two faults to draw
     beside:
         how many schedules with a fault beside another client to draw
+    crashes:
+        how often to crash a server under load afterwards: 5 times if left out, and never one that --dsn names
     seed:
         of what is drawn
     isolation:
@@ -216,6 +219,7 @@ def faults(
         sqlstates=sqlstate,
         pairs=pairs,
         beside=beside,
+        crashes=crashes,
         seed=seed,
         isolation=isolation,
         database=_place(dsn, database),

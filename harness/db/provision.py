@@ -18,6 +18,11 @@ def is_dsn(choice: str) -> bool:
     return choice.startswith(("postgresql://", "postgres://")) or "=" in choice
 
 
+def chosen_source(choice: str) -> str:
+    """``choice``, or for ``auto`` the DSN in the environment if there is one."""
+    return (os.environ.get(DSN_VARIABLE) if choice == "auto" else None) or choice
+
+
 def provision(choice: str = "auto", *, settings: Mapping[str, Setting] | None = None, fsync: bool = False) -> AnyServer:
     """A server, as a context manager; nothing happens before it is entered.
 
@@ -28,8 +33,7 @@ def provision(choice: str = "auto", *, settings: Mapping[str, Setting] | None = 
     Raises UsageError for a choice that is none of these, CouldNotRun when what was chosen is not there; entering it
     raises the same for a server that cannot be reached or started.
     """
-    if choice == "auto":
-        choice = os.environ.get(DSN_VARIABLE) or choice
+    choice = chosen_source(choice)
     if is_dsn(choice):
         return ExternalServer(choice, settings=settings, fsync=fsync)
     if choice == "container":

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from harness.db.provision import chosen_source, is_dsn, provision
 from harness.doors.asking import cases, opened, require_writable, subject_of
 from harness.doors.saying import colour, exit_code, say, width
+from harness.faults.crash import CRASHABLE, CrashReport, crash_rounds
+from harness.faults.document import with_crashes
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.report.faults import render_faults
 from harness.report.progress import Progress
 from harness.verify.document import write_document
+from harness.words.errors import UsageError
 
 
 def faults(
@@ -22,6 +27,7 @@ def faults(
     sqlstates: Sequence[str] | None,
     pairs: int,
     beside: int,
+    crashes: int | None,
     seed: int,
     isolation: str,
     database: str,
@@ -29,7 +35,14 @@ def faults(
     json_file: Path | None,
     schedule_files: Path,
 ) -> int:
-    """Strike, report, save; returns the exit code."""
+    """Strike, crash, report, save; returns the exit code. ``crashes`` None: ``CRASHES``, if the server is ours."""
+    if crashes and is_dsn(chosen_source(database)):
+        raise UsageError(
+            "not-our-server",
+            "--crashes was asked for on a server that the harness did not start",
+            expected="a server of ours to crash",
+            remedy="leave out --dsn and HARNESS_DSN, or --crashes",
+        )
     for file in (json_file, schedule_files / "any"):
         if file is not None:
             require_writable(file)
@@ -46,7 +59,35 @@ def faults(
     )
     with opened(database) as server, Progress(sys.stderr, playable_names(sweep), None, None) as progress:
         document = run_sweep(server, sweep, progress.update, progress.interrupted)
+    if crashes is None:
+        crashes = 0 if is_dsn(chosen_source(database)) else CRASHES
+    if crashes and not document["interrupted"]:
+        document = _crashed(document, database, sweep, crashes)
     say(render_faults(document, width=width(), colour=colour()))
     if json_file is not None:
         write_document(document, json_file)
     return exit_code(document)
+
+
+CRASHES = 5
+"""How often a server of ours is crashed when nobody says how often."""
+
+
+def _crashed(document: dict[str, Any], database: str, sweep: Sweep, rounds: int) -> dict[str, Any]:
+    """The document with that many crashes of another server of the same source, or as many as Ctrl-C lets be."""
+    seen = [CrashReport()]
+    interrupted = False
+    with (
+        provision(database, settings=CRASHABLE) as server,
+        Progress(sys.stderr, ["crash"], None, rounds, words=("crash", "crashes")) as progress,
+    ):
+
+        def tick(report: CrashReport) -> None:
+            seen.append(report)
+            progress.update("crash", report.rounds, bool(report.violations))
+
+        try:
+            crash_rounds(server, sweep.subject, rounds=rounds, seed=sweep.seed, tick=tick)
+        except KeyboardInterrupt:
+            interrupted = True
+    return with_crashes(document, seen[-1], interrupted=interrupted)

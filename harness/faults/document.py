@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.faults.case import BESIDE, Case
+from harness.faults.crash import CrashReport
 from harness.marketplace.properties import PROPERTIES
 from harness.marketplace.resolution import Resolution
 from harness.marketplace.subject import Subject
@@ -80,12 +81,32 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
         "beside": {"wanted": swept.wanted["beside"], **_extent([each for each in drawn if _is_raced(each)])},
         "unknown": {each.value: unknown[each] for each in Resolution},
         "leaks": sum(report.violating.get("no-leak", 0) for report in reports),
+        "crashes": None,
         "operations": operations,
         "properties": properties,
         "scenarios": [scenario_entry(report) for report in reports],
         "skipped": [{"name": name, "why": why} for name, why in swept.skipped.items()],
     }
 
+
+def with_crashes(swept: Mapping[str, Any], report: CrashReport, *, interrupted: bool) -> dict[str, Any]:
+    """The run document of a sweep with what crashes under load have shown; ``interrupted``: by Ctrl-C, between two."""
+    crashes = {
+        **{name: getattr(report, name) for name in _COUNTED},
+        "recovery_seconds_max": round(max(report.recovery_seconds, default=0.0), 3),
+        "violated": sorted({violation.property for violation in report.violations}),
+        "why": [violation.why for violation in report.violations[:CRASHES_TOLD_MAX]],
+    }
+    document = {**swept, "crashes": crashes, "interrupted": swept["interrupted"] or interrupted}
+    if not report.holds:
+        document |= {"verdict": _WORDS[ExitCode.VIOLATED], "exit_code": int(ExitCode.VIOLATED)}
+    return document
+
+
+_COUNTED = ("rounds", "interrupted", "acknowledged", "refused", "committed", "rolled_back", "lost", "again")
+
+CRASHES_TOLD_MAX = 5
+"""How many broken cases are told in words."""
 
 _GRAVEST_FIRST = (ExitCode.VIOLATED, ExitCode.COULD_NOT_RUN, ExitCode.NOT_EXERCISED, ExitCode.INCONCLUSIVE)
 

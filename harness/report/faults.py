@@ -45,7 +45,12 @@ def render_faults(
         lines += ["", *(paper.ink(line, "dim") for line in paper.wrap(_LEGEND, 2))]
     for showing in showings(document):
         lines += ["", *shown(paper, document, showing)]
-    for title, text in {"hangs": hangs(paper, document), "not applicable": not_applicable(paper, document)}.items():
+    sections = {
+        "crashes": _crashes(paper, document),
+        "hangs": hangs(paper, document),
+        "not applicable": not_applicable(paper, document),
+    }
+    for title, text in sections.items():
         if text:
             lines += ["", heading(paper, title), *text]
     return "\n".join([*lines, "", *verdict])
@@ -54,6 +59,7 @@ def render_faults(
 def headline(document: Mapping[str, Any]) -> str:
     """The result in one line."""
     broken = [each["id"] for each in with_verdict(document, "violated")]
+    broken += [each for each in (document["crashes"] or {}).get("violated", ()) if each not in broken]
     text = under_faults(document["subject"]["name"], {**document, "violated": broken})
     return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
 
@@ -90,6 +96,24 @@ def _totals(document: Mapping[str, Any]) -> list[str]:
     lines.append(_unknown(document))
     lines.append(f"leaked connections and locks: {document['leaks']:,}")
     return lines
+
+
+def _crashes(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """What crashes of the server under load have shown; nothing where there were none."""
+    crashes = document["crashes"]
+    if crashes is None:
+        return []
+    told = (
+        f"{count(crashes['rounds'], 'crash', 'crashes')} under six clients, recovered in at most "
+        f"{seconds(crashes['recovery_seconds_max'])}: {crashes['acknowledged']:,} acknowledged, "
+        f"{crashes['lost']:,} lost; {crashes['refused']:,} refused; "
+        f"unknown outcomes: {crashes['committed']:,} committed, {crashes['rolled_back']:,} rolled back"
+    )
+    style = "red" if crashes["lost"] or crashes["violated"] else ""
+    lines = [paper.ink(line, style) for line in paper.wrap(told, 2, 4)]
+    if crashes["violated"]:
+        lines += paper.wrap(f"breaks {', '.join(crashes['violated'])}", 2, 4)
+    return lines + [line for why in crashes["why"] for line in paper.wrap(why, 6, 2)]
 
 
 def _unknown(document: Mapping[str, Any]) -> str:

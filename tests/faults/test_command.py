@@ -52,3 +52,19 @@ def test_a_mistake_is_named(asked: tuple[str, str], word: str, tmp_path: Path) -
     ended = harness("faults", *asked, cwd=tmp_path)
     assert ended.code == 2
     assert f"[{word}]" in ended.complaint
+
+
+def test_crashes_come_after_the_sweep_on_a_server_of_our_own(tmp_path: Path) -> None:
+    asked = ("--operation", "update-price", "--fault", "cut-before-send", *NOTHING_DRAWN, "--crashes", "2")
+    ended = harness("faults", *asked, "--json", "faults.json", cwd=tmp_path)
+    assert ended.code == 0, ended
+    crashes = json.loads((tmp_path / "faults.json").read_text())["crashes"]
+    assert (crashes["rounds"], crashes["lost"], crashes["violated"]) == (2, 0, [])
+    assert crashes["acknowledged"] > 0
+    assert "2 crashes under six clients" in ended.out
+
+
+def test_nobody_else_s_server_is_crashed(server: AnyServer, tmp_path: Path) -> None:
+    ended = harness("faults", "--crashes", "1", "--dsn", server.dsn(), cwd=tmp_path)
+    assert ended.code == 2
+    assert "[not-our-server]" in ended.complaint

@@ -34,6 +34,7 @@ def document(**changed: Any) -> dict[str, Any]:
         "beside": {**EXTENT, "wanted": 0, "scenarios": 0},
         "unknown": {"committed": 1, "rolled_back": 2, "ambiguous": 3, "unexplained": 4},
         "leaks": 0,
+        "crashes": None,
         "operations": [{"name": "pay", "theory": "Paid once.", "steps": [step], "faults": {}}],
         "properties": [],
         "scenarios": [],
@@ -84,3 +85,28 @@ def test_what_was_drawn_and_what_was_not() -> None:
 )
 def test_the_headline(changed: dict[str, Any], said: str) -> None:
     assert said in headline(document(**changed))
+
+
+CRASHES = {
+    "rounds": 5,
+    "interrupted": 5,
+    "acknowledged": 184,
+    "refused": 60,
+    "committed": 3,
+    "rolled_back": 24,
+    "lost": 0,
+    "again": 40,
+    "recovery_seconds_max": 0.2,
+    "violated": [],
+    "why": [],
+}
+
+
+def test_crashes_are_told_where_there_were_some() -> None:
+    assert "crashes" not in render_faults(document())
+    told = " ".join(render_faults(document(crashes=CRASHES)).split())
+    assert "5 crashes under six clients, recovered in at most 0.20 s: 184 acknowledged, 0 lost" in told
+    lost = CRASHES | {"lost": 2, "violated": ["no-lost-acknowledgement"], "why": ["session 1 was told that p was paid"]}
+    broken = document(crashes=lost, verdict="violated")
+    assert "no-lost-acknowledgement" in headline(broken)
+    assert "session 1 was told that p was paid" in render_faults(broken)
