@@ -49,7 +49,7 @@ Planned = tuple[Scenario, int | None]
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """What to sweep. ``pairs`` and ``beside`` are numbers of schedules, ``schedule_files`` the directory for those of
-    counterexamples."""
+    counterexamples; single faults are tried in every schedule of up to ``bound`` preemptions."""
 
     subject: Subject
     cases: Sequence[Case]
@@ -61,6 +61,7 @@ class Sweep:
     isolation: str = "read committed"
     workers: int = 1
     replays: int = 10
+    bound: int = PREEMPTIONS_MAX
 
 
 def chosen_faults(kinds: Sequence[str] | None, sqlstates: Sequence[str] | None) -> list[Fault]:
@@ -154,7 +155,7 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
                 seed=sweep.seed,
                 isolation=sweep.isolation,
                 replays=sweep.replays,
-                sweep_bound=PREEMPTIONS_MAX,
+                sweep_bound=sweep.bound,
             )
             for number in range(workers)
         ]
