@@ -38,8 +38,8 @@ SAFETY = (
 )
 """The properties that a history of hundreds of overlapping operations can be judged by.
 
-``serializable`` is searched for in a time that grows exponentially with them; ``no-hang`` reads the engine's events, and
-``no-leak`` what a stage finds after a run.
+``serializable`` is searched for in a time that grows exponentially with them; ``no-hang`` reads events of the engine,
+and ``no-leak`` what a stage finds after a run.
 """
 
 _LOOK_EVERY_S = 0.001
