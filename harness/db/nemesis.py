@@ -22,7 +22,7 @@ READY, RUNNING, BLOCKED, DONE = SessionState
 INTRANS = pq.TransactionStatus.INTRANS
 
 _PATIENCE_S = 5.0
-"""How long the server may take to deliver a signal, seconds; after that the engine looks for itself."""
+"""How long the server may take to deliver a signal, seconds; a strike that is not felt by then is lost."""
 
 
 class Nemesis:
@@ -77,7 +77,9 @@ def _cancel(nemesis: Nemesis, session: ClientSession) -> bool:
     stage = nemesis.stage
     session.passed.clear()
     gate = b""
+    waited = b""
     if session.at_gate:
+        _until_it_waits(nemesis, session)
         # A function can catch the cancel and go on to its next point: that gate must be closed before.
         session.at_gate = False
         gate = session.gate(session.stop)
@@ -85,12 +87,17 @@ def _cancel(nemesis: Nemesis, session: ClientSession) -> bool:
         stage.ask(b"close_gate", (session.gate(session.stop),))
     elif session.state is not BLOCKED:
         return False
-    elif stage.can_freeze:
-        stage.thaw(nemesis.strike.target)
+    else:
+        if stage.can_freeze:
+            stage.thaw(nemesis.strike.target)
+        waited = _waits_since(stage, session)
     session.state = RUNNING
     stage.ask(b"cancel", (b"%d" % session.pid,))
-    # The server delivers the signal when it likes; until then the session would still look blocked.
-    _until(stage, lambda: session.state is not RUNNING)
+    # The server delivers the signal when it likes; until then the session would still look blocked. A function that
+    # caught it may go on to the next lock without a word: whoever still waits as before has not felt it.
+    silent = not _until(stage, lambda: session.state is not RUNNING) and not session.passed
+    if silent and (_waits_for_us(stage, session) if gate else _waits_since(stage, session) == waited != b""):
+        raise _lost(nemesis, "has not felt its cancel")
     if gate:
         stage.ask(b"leave_gate", (gate,))
     return True
@@ -155,9 +162,10 @@ def _limit_waiting(nemesis: Nemesis, session: ClientSession) -> bool:
     """
     if not _suffer(nemesis, session, 0):
         return False
-    _until(nemesis.stage, lambda: session.state is not RUNNING)
+    if not _until(nemesis.stage, lambda: session.state is not RUNNING):
+        raise _lost(nemesis, "has not ended the step that must not wait for a lock")
     if session.at_gate:
-        _until_it_waits(nemesis.stage, session)  # it has lifted the timeout then
+        _until_it_waits(nemesis, session)  # it has lifted the timeout then
     elif session.state is READY and session.pgconn.transaction_status == INTRANS:
         # No point of its own lifts it before the next statement of the transaction.
         execute_plainly(session.pgconn, "SELECT harness.lift_lock_timeout()")
@@ -170,37 +178,54 @@ def _suffer(nemesis: Nemesis, session: ClientSession, number: int) -> bool:
         return False
     stage = nemesis.stage
     mark = (session.gate(0), b"%d" % -session.pid, b"%d" % number)
-    _until_it_waits(stage, session)
+    _until_it_waits(nemesis, session)
     stage.ask(b"mark", mark)
     session.suffers = session.at_gate = False
     session.passed.clear()
     session.state = RUNNING
     stage.open_gate(session, session.turn + 1)
-    _until(stage, lambda: session.suffers)
+    felt = _until(stage, lambda: session.suffers)
     stage.ask(b"unmark", mark)
-    if not session.suffers:
-        raise CouldNotRun(
-            "fault-lost",
-            f"session {nemesis.strike.target} has not come upon the fault at its point",
-            expected="a server that lets it go on within seconds",
-            remedy="give the server time, or see its log",
-        )
+    if not felt:
+        raise _lost(nemesis, "has not come upon the fault at its point")
     return True
 
 
-def _until_it_waits(stage: PostgresStage, session: ClientSession) -> None:
+def _until_it_waits(nemesis: Nemesis, session: ClientSession) -> None:
     """A point announces itself before it waits. One that finds its gate open already looks for nothing."""
-    pid = b"%d" % session.pid
     deadline = time.monotonic() + _PATIENCE_S
-    while stage.ask(b"waits_for_us", (pid,)).get_value(0, 0) != b"t" and time.monotonic() < deadline:
+    while not _waits_for_us(nemesis.stage, session):
+        if time.monotonic() > deadline:
+            raise _lost(nemesis, "does not wait at the point that it has announced")
         time.sleep(0)
 
 
-def _until(stage: PostgresStage, condition: Callable[[], bool]) -> None:
-    """Let the sessions go on until ``condition`` holds, or the engine must look for itself."""
+def _waits_for_us(stage: PostgresStage, session: ClientSession) -> bool:
+    return stage.ask(b"waits_for_us", (b"%d" % session.pid,)).get_value(0, 0) == b"t"
+
+
+def _waits_since(stage: PostgresStage, session: ClientSession) -> bytes:
+    """What lock it waits for, and since when; empty where it waits for none."""
+    return stage.ask(b"waits_since", (b"%d" % session.pid,)).get_value(0, 0) or b""
+
+
+def _until(stage: PostgresStage, condition: Callable[[], bool]) -> bool:
+    """Let the sessions go on until ``condition`` holds, or patience ends; returns whether it holds."""
     deadline = time.monotonic() + _PATIENCE_S
-    while not condition() and time.monotonic() < deadline:
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
         stage.pump(0.005)
+    return True
+
+
+def _lost(nemesis: Nemesis, what: str) -> CouldNotRun:
+    return CouldNotRun(
+        "fault-lost",
+        f"session {nemesis.strike.target} {what}",
+        expected=f"a server that delivers {nemesis.strike.fault} within {_PATIENCE_S:g} s",
+        remedy="give the server time, or see its log",
+    )
 
 
 _STRIKES: Mapping[FaultKind, Callable[[Nemesis, ClientSession], bool]] = {

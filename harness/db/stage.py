@@ -55,8 +55,12 @@ _STATEMENTS = {
     b" FROM pg_catalog.unnest($1::int[]) AS pid",
     b"cancel": b"SELECT pg_catalog.pg_cancel_backend($1)",
     b"kill": b"SELECT pg_catalog.pg_terminate_backend($1)",
-    b"terminate": b"SELECT pg_catalog.pg_terminate_backend($1, 10000)",
+    # False is also said of a backend that is gone already.
+    b"terminate": b"SELECT CASE WHEN pg_catalog.pg_terminate_backend($1, 10000) THEN true"
+    b" ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1) END",
     b"waits_for_us": b"SELECT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids($1))",
+    b"waits_since": b"SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', locktype, relation, page, tuple,"
+    b" transactionid, classid, objid, mode, waitstart), ', ') FROM pg_catalog.pg_locks WHERE pid = $1 AND NOT granted",
     b"mark": b"SELECT pg_catalog.pg_advisory_lock($1), pg_catalog.pg_advisory_lock($2::int, $3::int)",
     b"unmark": b"SELECT pg_catalog.pg_advisory_unlock($1), pg_catalog.pg_advisory_unlock($2::int, $3::int)",
     b"leave_all_gates": b"SELECT pg_catalog.pg_advisory_unlock_all()",
@@ -205,22 +209,38 @@ class PostgresStage:
         return None
 
     def drop_sessions(self) -> None:
-        """End every session: after a hang, and before another role or isolation level."""
-        self._drain()
-        for session in {*self._pool, *self._by_fd.values()}:  # a ghost is in no pool
-            # Ended before its gate opens: an abandoned function must not go on to its commit.
-            self.ask(b"terminate", (b"%d" % session.pid,))
-            session.abandon()
-        self.ask(b"leave_all_gates", ())
-        self._pool.clear()
-        self._by_fd.clear()
-        self._index_of_pid.clear()
-        self.actors = []
+        """End every session: after a hang, and before another role or isolation level.
+
+        Raises ``CouldNotRun`` where a backend does not end. Whatever is raised, all sessions have been abandoned.
+        """
+        sessions = {*self._pool, *self._by_fd.values()}  # a ghost is in no pool
+        try:
+            self._drain()
+            # Ended before their gates open: an abandoned function must not go on to its commit.
+            for session in sessions:
+                if self.ask(b"terminate", (b"%d" % session.pid,)).get_value(0, 0) != b"t":
+                    raise CouldNotRun(
+                        "backend-stays",
+                        f"the backend {session.pid} of an abandoned session has not ended",
+                        expected="a server that ends it within 10 s",
+                        remedy="see what it does in pg_stat_activity, and the server's log",
+                    )
+            self.ask(b"leave_all_gates", ())
+        finally:
+            for session in sessions:
+                session.abandon()
+            self._pool.clear()
+            self._by_fd.clear()
+            self._index_of_pid.clear()
+            self.actors = []
 
     def close(self) -> None:
-        with contextlib.suppress(psycopg.Error):
-            self.drop_sessions()
-        self._controller.finish()
+        """End every session and the controller. Raises as ``drop_sessions`` does, after that."""
+        try:
+            with contextlib.suppress(psycopg.Error):
+                self.drop_sessions()
+        finally:
+            self._controller.finish()
 
     def __enter__(self) -> PostgresStage:
         return self

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import psycopg
-from psycopg import sql
+import pytest
+from psycopg import pq, sql
 
 from harness.db.controlled import ControlledConnection
 from harness.db.pinning import choose_core, pin
@@ -182,3 +183,13 @@ def trace(run: Run) -> list[int]:
 def codes(history: History) -> list[str]:
     """How the calls of each session ended: a SQLSTATE or empty, by session."""
     return [call.result.code for call in sorted(history.calls, key=lambda call: (call.session, call.invoked))]
+
+
+def lose(name: bytes, stage: PostgresStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this statement of the controller do nothing, and answer false."""
+    ask = stage.ask
+
+    def deaf(asked: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
+        return ask(b"waits_for_us", (b"0",)) if asked == name else ask(asked, parameters)
+
+    monkeypatch.setattr(stage, "ask", deaf)

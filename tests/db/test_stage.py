@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg import pq
 
 from harness.db.any_server import AnyServer
 from harness.db.controlled import ControlledConnection
@@ -14,10 +15,11 @@ from harness.db.stage import PostgresStage, install_gate
 from harness.engine.execution import Execution
 from harness.engine.recorder import Recorder
 from harness.explore.sparse import Sparse
+from harness.words.errors import CouldNotRun
 from harness.words.fault import Strike
 from harness.words.stage import DEADLOCK_DETECTED, FAULT_POINT, FOREIGN, SessionState
 
-from .bank import Bank, codes, told
+from .bank import Bank, codes, lose, told
 
 TAKE = "SELECT take(1, 10)"
 
@@ -97,6 +99,65 @@ def test_a_stage_that_is_closed_leaves_nothing(bank: Bank) -> None:
         controller = stage._controller.backend_pid
     bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (controller,))
     assert bank.admin.execute(backends).fetchone() == before
+
+
+def at_the_end_of_a_take(stage: PostgresStage) -> ClientSession:
+    """A session that has written and stands at its last point: if its gate opens it commits."""
+
+    async def take(connection: ControlledConnection) -> None:
+        await connection.execute(TAKE.encode())
+
+    stage.set_scene([take])
+    (session,) = (actor for actor in stage.actors if isinstance(actor, ClientSession))
+    for _ in range(3):
+        session.advance(1)
+        while session.state is SessionState.RUNNING:
+            stage.pump(0.01)
+    assert session.point == 3
+    return session
+
+
+def test_nothing_is_opened_before_every_backend_has_ended(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    balance = "SELECT balance FROM account WHERE id = 1"
+    bank.trial([]).play()
+    with PostgresStage(bank.dsn, local=bank.local) as stage:
+        session = at_the_end_of_a_take(stage)
+        with monkeypatch.context() as patched:
+            lose(b"terminate", stage, patched)
+            with pytest.raises(CouldNotRun, match=f"the backend {session.pid} of an abandoned session") as caught:
+                stage.drop_sessions()
+        assert caught.value.slug == "backend-stays"
+        assert session.connection.closed
+        waits = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
+        assert bank.admin.execute(waits, (session.pid,)).fetchone() == ("Lock",)
+        bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (session.pid,))
+    assert bank.admin.execute(balance).fetchone() == (15,)
+
+
+def test_a_backend_that_is_gone_already_has_ended(bank: Bank) -> None:
+    with PostgresStage(bank.dsn, local=bank.local) as stage:
+        session = at_the_end_of_a_take(stage)
+        bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (session.pid,))
+        stage.drop_sessions()
+        assert session.connection.closed
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["idle", "asked to open a gate"])
+def test_all_is_given_up_when_the_controller_is_gone(bank: Bank, asked: bool) -> None:
+    stage = PostgresStage(bank.dsn, local=bank.local)
+    session = at_the_end_of_a_take(stage)
+    stage.confirm()
+    stage.ask(b"leave_gate", (b"0",))
+    bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (stage._controller.backend_pid,))
+    if asked:
+        stage.open_gate(session, session.turn + 1)
+        with pytest.raises(CouldNotRun, match="the controller could not open a gate"):
+            stage.close()
+    else:
+        stage.close()
+    assert session.connection.closed
+    assert stage.actors == []
+    assert stage._controller.status == pq.ConnStatus.BAD
 
 
 def test_a_transaction_that_was_left_open_is_noticed(bank: Bank) -> None:

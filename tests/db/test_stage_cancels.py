@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.db import nemesis
 from harness.db.any_server import AnyServer
 from harness.db.controlled import ControlledConnection
 from harness.db.nemesis import Nemesis
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.replay import Exact
+from harness.words.errors import CouldNotRun
 from harness.words.history import EventKind
 from harness.words.stage import SessionState
 
-from .bank import Bank, codes, told, trace
+from .bank import Bank, codes, lose, told, trace
 
 TAKE = "SELECT take(1, 10)"
 
@@ -44,6 +46,15 @@ def bank(module_database: str, server: AnyServer) -> Iterator[Bank]:
               RETURN 'done';
             EXCEPTION WHEN query_canceled THEN
               UPDATE account SET balance = 99 WHERE id = 3;
+              RETURN 'survived';
+            END $$;
+            CREATE FUNCTION survive_and_sleep(p_account integer) RETURNS text LANGUAGE plpgsql AS $$
+            BEGIN
+              IF harness.point(71) THEN END IF;
+              UPDATE account SET balance = 0 WHERE id = p_account;
+              RETURN 'done';
+            EXCEPTION WHEN query_canceled THEN
+              PERFORM pg_sleep(0.5);
               RETURN 'survived';
             END $$;
         """)
@@ -98,8 +109,8 @@ def test_the_cancel_of_a_frozen_waiter_is_over_when_the_step_is(bank: Bank, monk
     states = []
     advance = Nemesis.advance
 
-    def watched(nemesis: Nemesis, steps: int) -> None:
-        advance(nemesis, steps)
+    def watched(striker: Nemesis, steps: int) -> None:
+        advance(striker, steps)
         states.append(trial.stage.actors[1].state)
 
     monkeypatch.setattr(Nemesis, "advance", watched)
@@ -170,3 +181,34 @@ def test_every_schedule_with_a_cancel_comes_again(bank: Bank) -> None:
         assert again.begin()
         assert trial.run(again) == (run, history)
     assert cancelled
+
+
+@pytest.mark.parametrize("schedule", [[(2, 1)], [(0, 2), (2, 0), (3, 1)]], ids=["at a point", "in a lock wait"])
+def test_a_cancel_that_is_not_delivered_is_told(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, schedule: list[tuple[int, int]]
+) -> None:
+    trial = bank.trial([[TAKE], 0, [TAKE]])
+    lose(b"cancel", trial.stage, monkeypatch)
+    monkeypatch.setattr(nemesis, "_PATIENCE_S", 0.2)
+    with pytest.raises(CouldNotRun, match="session 0 has not felt its cancel") as caught:
+        trial.play(*schedule)
+    assert caught.value.slug == "fault-lost"
+
+
+def test_nobody_is_cancelled_before_he_waits_at_his_point(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = bank.trial([[TAKE], 0])
+    lose(b"waits_for_us", trial.stage, monkeypatch)
+    monkeypatch.setattr(nemesis, "_PATIENCE_S", 0.2)
+    with pytest.raises(CouldNotRun, match="session 0 does not wait at the point"):
+        trial.play((2, 1))
+
+
+def test_a_cancel_that_is_caught_is_delivered_however_long_the_function_goes_on(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nemesis, "_PATIENCE_S", 0.2)
+    _, history = bank.trial([["SELECT survive_and_sleep(1)"], 0]).play((1, 1))
+    assert history.calls[0].result["answer"] == "survived"
+    run, history = bank.trial([["SELECT survive_and_sleep(1)"], [TAKE], 0]).play((0, 1), (2, 0), (4, 2))
+    assert told(run)[:2] == [(3, 0, "wait", 1), (4, 2, "fault", "cancel", 0)]
+    assert [call.result["answer"] for call in history.calls if call.session == 0] == ["survived"]

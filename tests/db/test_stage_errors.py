@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.db import nemesis
 from harness.db.any_server import AnyServer
 from harness.db.controlled import ControlledConnection
 from harness.explore.exhaustive import Exhaustive
 from harness.explore.replay import Exact
+from harness.words.errors import CouldNotRun
 from harness.words.fault import CANCEL, LOCK_TIMEOUT, Fault, FaultKind, Strike, error
 from harness.words.history import EventKind
 
-from .bank import Bank, codes, told
+from .bank import Bank, codes, lose, told
 
 TAKE = "SELECT take(1, 10)"
 
@@ -51,6 +53,11 @@ def bank(module_database: str, server: AnyServer) -> Iterator[Bank]:
               UPDATE account SET balance = 3 WHERE id = p_account;
               IF harness.point(83) THEN END IF;
               RETURN current_setting('lock_timeout');
+            END $$;
+            CREATE FUNCTION sleepy() RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN
+              IF harness.point(91) THEN END IF;
+              PERFORM pg_sleep(0.5);
             END $$;
         """)
         yield bank
@@ -181,3 +188,19 @@ def test_only_an_error_has_a_sqlstate(kind: str, sqlstate: str) -> None:
 def test_a_sqlstate_is_one(sqlstate: str) -> None:
     with pytest.raises(ValueError, match="is no SQLSTATE"):
         error(sqlstate)
+
+
+def test_a_step_that_does_not_end_under_its_lock_timeout_is_told(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nemesis, "_PATIENCE_S", 0.2)
+    with pytest.raises(CouldNotRun, match="session 0 has not ended the step") as caught:
+        bank.trial([["SELECT sleepy()"], Strike(0, LOCK_TIMEOUT)]).play((1, 1))
+    assert caught.value.slug == "fault-lost"
+
+
+@pytest.mark.parametrize("fault", [error("40001"), LOCK_TIMEOUT], ids=str)
+def test_a_fault_that_nobody_comes_upon_is_told(bank: Bank, monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
+    trial = bank.trial([[TAKE], Strike(0, fault)])
+    monkeypatch.setattr(nemesis, "_PATIENCE_S", 0.2)
+    lose(b"mark", trial.stage, monkeypatch)
+    with pytest.raises(CouldNotRun, match="session 0 has not come upon the fault"):
+        trial.play((2, 1))
