@@ -76,6 +76,7 @@ class Interleave:
         reset: Reset | None = None,
         invariant: Invariant | None = None,
         state: str | None = None,
+        deadlocks: bool = False,
         schedules: int | None = None,
         strategy: str = "mixture",
         preemptions: int | None = None,
@@ -87,9 +88,10 @@ class Interleave:
 
         ``reset`` (SQL, or a function of a connection) puts the database back before each; without it all tables and
         sequences are put back as they were when this was called. ``invariant`` (SQL that
-        answers true; or a function of a connection and the results, that asserts) must hold after each. ``state`` is a
-        query for what the programs work on: with it, what they return and what they leave must be that of some order
-        in which they run one after the other. At most ``schedules`` are run. ``strategy`` "exhaustive" stops at
+        answers true; or a function of a connection and the results, that asserts or answers True or False) must hold
+        after each. ``state`` is a query for what the programs work on: with it, what they return and what they leave
+        must be that of some order in which they run one after the other. A deadlock breaks a rule, unless ``deadlocks``
+        says that the application tries again. At most ``schedules`` are run. ``strategy`` "exhaustive" stops at
         ``preemptions``. Functions of ``schemas`` get scheduling points; by default those of all.
 
         Returns how much was explored. Raises ``Unproved``.
@@ -98,7 +100,7 @@ class Interleave:
         self._calls += 1
         replay = self._here.replay if self._here.replay and self._here.replay.scenario == self._test else None
         wanted = self._here.schedules_wanted or schedules or self._here.schedules_default
-        with _raised_as_unproved(), self._rules(reset, invariant, state, schemas) as rules:
+        with _raised_as_unproved(), self._rules(reset, invariant, state, deadlocks, schemas) as rules:
             exploration = self._exploration(programs, rules, wanted, strategy, preemptions, isolation, role)
             document = exploration.explore() if replay is None else exploration.replay(replay)
         if replay is None:
@@ -116,13 +118,14 @@ class Interleave:
         reset: Reset | None = None,
         invariant: Invariant | None = None,
         state: str | None = None,
+        deadlocks: bool = False,
         isolation: str = READ_COMMITTED,
         role: str = "",
         schemas: Sequence[str] | None = None,
     ) -> Ending:
         """The same for one schedule, such as Hypothesis draws (``harness.interleave.drawing.schedules``)."""
         __tracebackhide__ = True
-        with _raised_as_unproved(), self._rules(reset, invariant, state, schemas) as rules:
+        with _raised_as_unproved(), self._rules(reset, invariant, state, deadlocks, schemas) as rules:
             exploration = self._exploration(programs, rules, 1, "mixture", None, isolation, role)
             document, run, history = exploration.once(schedule)
         if document["verdict"] != "holds":
@@ -141,7 +144,12 @@ class Interleave:
 
     @contextmanager
     def _rules(
-        self, reset: Reset | None, invariant: Invariant | None, state: str | None, schemas: Sequence[str] | None
+        self,
+        reset: Reset | None,
+        invariant: Invariant | None,
+        state: str | None,
+        deadlocks: bool,
+        schemas: Sequence[str] | None,
     ) -> Iterator[Rules]:
         """On ground that is prepared, with everything put back at the end if nobody says how to."""
         if invariant is None and state is None:
@@ -153,10 +161,10 @@ class Interleave:
             )
         self._ground.prepare(schemas)
         if reset is not None:
-            yield Rules(reset, invariant, state)
+            yield Rules(reset, invariant, state, deadlocks)
             return
         with snapshot(self._ground.connection) as taken:
-            yield Rules(taken.restore, invariant, state)
+            yield Rules(taken.restore, invariant, state, deadlocks)
 
     def _exploration(
         self,

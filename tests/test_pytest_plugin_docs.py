@@ -56,6 +56,8 @@ def test_the_options_are_those_of_the_plugin() -> None:
     assert re.findall(r"^\| `--harness-(\w+)` \|", PAGE, re.MULTILINE) == [option.name for option in OPTIONS]
 
 
-@pytest.mark.parametrize("argument", ["reset", "invariant", "state", "schedules", "isolation", "role", "schemas"])
+@pytest.mark.parametrize(
+    "argument", ["reset", "invariant", "state", "deadlocks", "schedules", "isolation", "role", "schemas"]
+)
 def test_every_argument_is_explained(argument: str) -> None:
     assert f"`{argument}`" in PAGE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -34,7 +34,7 @@ from harness.words.errors import UsageError
 from harness.words.history import EventKind, History, Result, Status
 from harness.words.recording import Recording
 from harness.words.schedule import Schedule
-from harness.words.verdict import Certificate, Verdict
+from harness.words.verdict import Certificate, Verdict, Violation
 
 SUBJECT = "the functions of the test's database"
 """What a schedule file of a test calls its subject."""
@@ -72,7 +72,7 @@ class Exploration:
         self._order = order
         self._trial = self._stage(tasks)
         self._serial = SerialOrders(self._tasks, self._stage)
-        self._judge = Judge(self._tasks, self._serial, with_state=rules.state is not None)
+        self._judge = Judge(self._tasks, self._serial, rules)
         self._found_after_s = 0.0
         self.recording: Recording | None = None
 
@@ -201,6 +201,7 @@ class Exploration:
     def _digest(self) -> str:
         rules = (self._rules.reset, self._rules.invariant, self._rules.state, self._order.isolation, self._order.role)
         parts = [part if isinstance(part, str) else getattr(part, "__qualname__", "") for part in rules]
+        parts.append(f"deadlocks={self._rules.deadlocks}")
         return hashlib.sha256(repr([[task.name for task in self._tasks], parts]).encode()).hexdigest()[:16]
 
     def _counterexample(self, finding: Finding, proved: bool, *, replays: int, reproduced: int) -> dict[str, Any]:
@@ -216,7 +217,7 @@ class Exploration:
         return self._document(Verdict.VIOLATED if violated else Verdict.NONDETERMINISTIC, finding.violation.why) | {
             "counterexample": {
                 "property": finding.violation.property,
-                "broken": {each.property: each.why for each in self._judge(finding.history)},
+                "broken": _by_property(self._judge(finding.history)),
                 "scenario": " and ".join(names),
                 "isolation": self._order.isolation,
                 "preemptions": finding.preemptions,
@@ -267,6 +268,13 @@ class Exploration:
             "opaque": [],
             "counterexample": None,
         }
+
+
+def _by_property(violations: Iterable[Violation]) -> dict[str, str]:
+    whys: dict[str, list[str]] = {}
+    for each in violations:
+        whys.setdefault(each.property, []).append(each.why)
+    return {name: "; ".join(told) for name, told in whys.items()}
 
 
 def _is_mistake(code: str) -> bool:

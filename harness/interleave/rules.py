@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ Reset = str | Callable[[Connection[Any]], Any]
 """SQL, or a function of an autocommit connection."""
 Invariant = str | Callable[[Connection[Any], list[Any]], Any]
 """A query that must answer true and nothing else; or a function of an autocommit connection and what the programs
-returned or raised, which asserts, or answers False."""
+returned or raised, which asserts, or answers True or False."""
 
 Row = tuple[tuple[str, Any], ...]
 """Column names with their values."""
@@ -51,11 +52,15 @@ def _cells(row: Row) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``state`` is a query for everything that the programs are to agree about (None: their results alone)."""
+    """``state`` is a query for everything that the programs are to agree about (None: their results alone).
+
+    ``deadlocks`` says that the programs may deadlock, since the application tries again.
+    """
 
     reset: Reset
     invariant: Invariant | None = None
     state: str | None = None
+    deadlocks: bool = False
 
     def restore(self, connection: Connection[Any]) -> None:
         """Raises ``UsageError`` when the server refuses it, or when what it began is not committed."""
@@ -84,11 +89,24 @@ class Rules:
             wrong = [row for row in rows if any(value is not True for _, value in row)]
             answers = ", ".join(str(value) for row in wrong[:1] for _, value in row)
             return f"{' '.join(self.invariant.split())}: {answers}" if wrong else ""
+        name = _name(self.invariant)
         try:
             answer = self.invariant(connection, list(told))
         except AssertionError as error:
-            return str(error).strip() or f"{getattr(self.invariant, '__name__', 'the invariant')} does not hold"
-        return f"{getattr(self.invariant, '__name__', 'the invariant')} answers False" if answer is False else ""
+            return str(error).strip() or f"{name or 'the invariant'} does not hold"
+        if answer is False:
+            return f"{name or 'the invariant'} answers False"
+        if answer is True or (answer is None and name):
+            return ""
+        raise _mistake("invariant", f"answered {answer!r}", "assert, or return True or False")
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Empty for a lambda: it cannot assert, so that its None means nothing."""
+    while isinstance(function, partial):
+        function = function.func
+    name = str(getattr(function, "__name__", "the invariant"))
+    return "" if name == "<lambda>" else name
 
 
 def _query(connection: Connection[Any], what: str, query: str) -> tuple[Row, ...]:

@@ -1,7 +1,8 @@
 """What may come of some programs: the outcomes of their serial orders, obtained by running them, and the judge.
 
 The programs are their own sequential model. An outcome is right when it is that of some serial order of the programs
-that had an effect, in which whoever returned before another was invoked also comes before it.
+that had an effect, in which whoever returned before another was invoked also comes before it. Who was told to try again
+had none, and needs a reason: a program that overlaps it.
 """
 
 from __future__ import annotations
@@ -10,22 +11,26 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
+from harness.check.linearizability import overlapped
 from harness.explore.sparse import Sparse
 from harness.interleave.ground import Trial
 from harness.interleave.programs import Task
-from harness.interleave.rules import End
+from harness.interleave.rules import End, Rules
 from harness.verify.story import tell_result
 from harness.words.errors import UsageError
-from harness.words.history import Call, History, Result, Status
+from harness.words.history import Call, EventKind, History, Result, Status
+from harness.words.stage import DEADLOCK_DETECTED
 from harness.words.verdict import Violation
 
 PROGRAMS_MAX = 6
 """Six have 720 serial orders."""
 
 INVARIANT, SERIALIZABLE, ASSERTION, ERRORS = "invariant", "serializable", "assertion", "errors"
+NO_DEADLOCK = "no-deadlock"
 """The ids of what can be violated."""
 
 _SHOWN_MAX = 4
+_ALLOWED = "if the application tries again, say deadlocks=True"
 
 
 class Outcome(NamedTuple):
@@ -81,10 +86,10 @@ class SerialOrders:
 class Judge:
     """Says in which ways a history is wrong (``engine.campaign.Judge``)."""
 
-    def __init__(self, tasks: Sequence[Task], serial: SerialOrders, *, with_state: bool) -> None:
+    def __init__(self, tasks: Sequence[Task], serial: SerialOrders, rules: Rules) -> None:
         self._tasks = tasks
         self._serial = serial
-        self._with_state = with_state
+        self._rules = rules
 
     def __call__(self, history: History) -> Iterator[Violation]:
         end = history.final
@@ -96,10 +101,33 @@ class Judge:
             if call.result.code == "AssertionError":
                 said = str(call.result.get("message")).strip().partition("\n")[0]
                 yield Violation(ASSERTION, f"{task} failed an assertion of its own{said and f': {said}'}")
-        if self._with_state:
+        yield from self._busy_alone(calls)
+        if not self._rules.deadlocks:
+            yield from self._deadlocked(history, calls)
+        if self._rules.state is not None:
             yield from self._unserializable(calls, end)
         else:
             yield from self._unknown_errors(calls)
+
+    def _busy_alone(self, calls: Sequence[Call]) -> Iterator[Violation]:
+        for task, call in zip(self._tasks, calls, strict=True):
+            if call.result.status is Status.BUSY and not overlapped(call, calls):
+                yield Violation(
+                    SERIALIZABLE, f"{task} was told to try again ({call.result.code}), but none overlaps it"
+                )
+
+    def _deadlocked(self, history: History, calls: Sequence[Call]) -> Iterator[Violation]:
+        """Also where the victim catches the error: the event tells. Without an event, somebody's answer does."""
+        for event in history.events:
+            if event.kind is EventKind.DEADLOCK:
+                circle = sorted({event.session, *event.peers})
+                names = " and ".join(str(self._tasks[session]) for session in circle)
+                yield Violation(NO_DEADLOCK, f"{names} waited for each other; {_ALLOWED}")
+                return
+        for task, call in zip(self._tasks, calls, strict=True):
+            if call.result.code == DEADLOCK_DETECTED:
+                yield Violation(NO_DEADLOCK, f"{task} ended in {DEADLOCK_DETECTED}; {_ALLOWED}")
+                return
 
     def _unserializable(self, calls: Sequence[Call], end: End) -> Iterator[Violation]:
         members = [number for number, call in enumerate(calls) if call.result.status is not Status.BUSY]

@@ -118,8 +118,8 @@ def test_a_program_alone(interleave: Interleave) -> None:
     assert (explored["schedules"], explored["explored"]) == (1, "EXHAUSTED (every schedule)")
 
 
-def test_deadlocks_are_busy_and_change_nothing(interleave: Interleave) -> None:
-    explored = interleave(calls("SELECT move(1, 2)"), calls("SELECT move(2, 1)"), **RULES)
+def test_allowed_deadlocks_are_busy_and_change_nothing(interleave: Interleave) -> None:
+    explored = interleave(calls("SELECT move(1, 2)"), calls("SELECT move(2, 1)"), **RULES, deadlocks=True)
     assert explored["verdict"] == "holds"
     assert explored["labels"]["deadlock"] == explored["labels"]["busy"] > 0
 
