@@ -71,3 +71,14 @@ def reference(tmp_path_factory: pytest.TempPathFactory, server: AnyServer) -> Ve
     chosen = [word for name in RACES for word in ("--scenario", name)]
     arguments = (*chosen, "--max-schedules", "240", "--workers", "2", "--dsn", server.dsn())
     return once(tmp_path_factory, "reference", lambda directory: verify(directory, *arguments))
+
+
+FEW = 180
+"""About two for each scenario: enough to meet nearly every line, not enough for every property."""
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory, server: AnyServer) -> Verified:
+    """A few schedules of every scenario on the reference."""
+    arguments = ("--max-schedules", str(FEW), "--dsn", server.dsn())
+    return once(tmp_path_factory, "everything", lambda directory: verify(directory, *arguments))
