@@ -22,6 +22,10 @@ from harness.verify.run import Options, playable
 from harness.verify.run import verify as run_verification
 from harness.words.errors import CouldNotRun, ExitCode
 
+DRAWN = 100
+"""Schedules with two faults, and as many with a fault beside another client, that a verification draws: a fifth of what
+``harness faults`` does, which is for looking longer."""
+
 
 def verify(
     *,
@@ -63,6 +67,8 @@ def verify(
         chosen_cases(cases(), None),
         chosen_faults(None, None),
         schedule_files,
+        pairs=DRAWN,
+        beside=DRAWN,
         seed=seed,
         isolation=isolation,
         workers=workers,

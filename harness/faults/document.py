@@ -119,6 +119,7 @@ def including(verification: Mapping[str, Any], swept: Mapping[str, Any]) -> dict
             name: swept[name]
             for name in ("verdict", "exit_code", "never_struck", "histories", "steps", "strikes", "unknown", "leaks")
         },
+        **{part: swept[part] for part in ("single", "pairs", "beside")},
         "violated": [entry["id"] for entry in broken],
         "counterexamples": list(dict.fromkeys(entry["counterexample"]["file"] for entry in broken)),
     }

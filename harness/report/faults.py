@@ -72,6 +72,7 @@ def faults_in_short(paper: Page, document: Mapping[str, Any]) -> list[str]:
     lines = paper.wrap(under_faults(document["subject"]["name"], faults), 2, 4)
     histories = count(faults["histories"], "history", "histories")
     lines += paper.wrap(f"{histories}; {_unknown(faults)}; leaked connections and locks: {faults['leaks']:,}", 2, 4)
+    lines += [line for text in _extents(faults) for line in paper.wrap(text, 2, 4)]
     lines += [f"      harness replay {file}" for file in faults["counterexamples"]]
     subject = document["subject"].get("folder") or document["subject"]["name"]
     return [*lines, *paper.wrap("Step by step, fault by fault:", 2), f"      harness faults --subject {subject}"]
@@ -79,13 +80,20 @@ def faults_in_short(paper: Page, document: Mapping[str, Any]) -> list[str]:
 
 def _totals(document: Mapping[str, Any]) -> list[str]:
     server = document["server"]
-    single = document["single"]
-    histories = count(single["histories"], "history", "histories")
-    lines = [
+    return [
         f"{count(document['histories'], 'history', 'histories')} in {seconds(document['seconds'])}, "
         f"PostgreSQL {server['version']}, {count(server['workers'], 'worker')}, seed {document['seed']}",
-        f"single faults: {histories} of {count(single['scenarios'], 'sweep')}, {single['exhausted']} exhausted",
+        *_extents(document),
+        _unknown(document),
+        f"leaked connections and locks: {document['leaks']:,}",
     ]
+
+
+def _extents(document: Mapping[str, Any]) -> list[str]:
+    """How far the sweep went: what was enumerated, and how much was drawn."""
+    single = document["single"]
+    histories = count(single["histories"], "history", "histories")
+    lines = [f"single faults: {histories} of {count(single['scenarios'], 'sweep')}, {single['exhausted']} exhausted"]
     for part, what in (("pairs", "pairs of faults"), ("beside", "a fault beside another client")):
         if document[part]["scenarios"]:
             found = document[part]
@@ -93,8 +101,6 @@ def _totals(document: Mapping[str, Any]) -> list[str]:
                 f"{what}: {count(found['histories'], 'history', 'histories')} drawn from "
                 f"{count(found['scenarios'], 'combination')}"
             )
-    lines.append(_unknown(document))
-    lines.append(f"leaked connections and locks: {document['leaks']:,}")
     return lines
 
 

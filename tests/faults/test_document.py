@@ -17,6 +17,8 @@ SCHEMA = Draft202012Validator(
     json.loads(files("harness.report").joinpath("verify.schema.json").read_text(encoding="utf-8"))
 )
 
+EXTENT = {"scenarios": 3, "exhausted": 0, "histories": 20, "not_struck": 5, "violating": 0}
+
 
 def sweep(verdict: str, code: int, *violated: str) -> dict[str, Any]:
     entry = {"verdict": "violated", "counterexample": {"file": "reports/buy.json"}}
@@ -30,6 +32,9 @@ def sweep(verdict: str, code: int, *violated: str) -> dict[str, Any]:
         "strikes": 30,
         "unknown": {"committed": 1, "rolled_back": 2, "ambiguous": 3, "unexplained": 0},
         "leaks": 0,
+        "single": {**EXTENT, "exhausted": 3, "histories": 40},
+        "pairs": {**EXTENT, "wanted": 20},
+        "beside": {**EXTENT, "wanted": 10, "scenarios": 1, "histories": 10},
         "properties": [{"id": each, **entry} for each in violated],
     }
 
@@ -52,6 +57,9 @@ def test_the_graver_verdict_counts(verified: str, swept: dict[str, Any], verdict
     text = render(both)
     assert text.startswith(said)
     assert "unknown outcomes: 1 committed, 2 rolled back, 3 made no difference" in text
+    assert "single faults: 40 histories of 3 sweeps, 3 exhausted" in text
+    assert "pairs of faults: 20 histories drawn from 3 combinations" in text
+    assert "a fault beside another client: 10 histories drawn from 1 combination" in text
     assert ("harness replay reports/buy.json" in text) == (swept["exit_code"] == 1)
 
 
