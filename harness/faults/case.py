@@ -50,7 +50,13 @@ class Case:
             start=self.start,
             sessions=sessions,
             properties=tuple(PROPERTIES),
-            happened=tuple(dict.fromkeys(f"fault:{fault}" for fault in faults)),
+            # Where no operation of the client ever came to its answer, no fault has shown anything.
+            happened=tuple(
+                dict.fromkeys(
+                    [f"fault:{fault}" for fault in faults]
+                    + [f"ok:{kind}|refused:{kind}" for kind in (type(each).__name__ for each in self.program)]
+                )
+            ),
         )
 
 

@@ -99,7 +99,13 @@ def with_crashes(swept: Mapping[str, Any], report: CrashReport, *, interrupted: 
     }
     document = {**swept, "crashes": crashes, "interrupted": swept["interrupted"] or interrupted}
     if not report.holds:
-        document |= {"verdict": _WORDS[ExitCode.VIOLATED], "exit_code": int(ExitCode.VIOLATED)}
+        code = ExitCode.VIOLATED
+    elif report.rounds and report.interrupted and report.acknowledged:
+        return document
+    else:
+        code = ExitCode.NOT_EXERCISED  # nobody was cut off, or nobody had been told anything that could be lost
+    if swept["exit_code"] in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED) or code is ExitCode.VIOLATED:
+        document |= {"verdict": _WORDS[code], "exit_code": int(code)}
     return document
 
 

@@ -13,7 +13,7 @@ _HEADS = {
     "holds": ("HOLDS: {} keeps every property in {}", "green"),
     "violated": ("VIOLATED: {} breaks {}", "bold red"),
     "nondeterministic": ("NOT JUDGED: {} breaks {}, and not every time", "yellow"),
-    "not_exercised": ("NOT EXERCISED: nothing on {} ran at once in {}", "yellow"),
+    "not_exercised": ("NOT EXERCISED: too little happened on {} in {} to say anything", "yellow"),
 }
 
 _OPERATIONS = ("ok", "refused", "busy", "failed", "unknown")
@@ -36,6 +36,9 @@ def render_model(
         lines += ["", *shown(paper, document, Showing([each]))]
         minimal = "No single operation can be left out." if each["minimal"] else "It may not be the smallest."
         lines += ["", *paper.wrap(minimal)]
+    if failed := document["unexplained"]:
+        told = ", ".join(f"{what} ({count(times, 'time')})" for what, times in failed.items())
+        lines += ["", heading(paper, "failed, though no fault had struck"), *paper.wrap(told, 2, 4)]
     if document["seen"]:
         lines += ["", heading(paper, "in how many lives")]
         lines += [line for row in happened(document["seen"]) for line in paper.wrap(row, 2, 4)]

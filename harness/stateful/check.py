@@ -17,6 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from harness.db.plan import Plan
 from harness.engine.campaign import Finding
+from harness.engine.execution import Hang
 from harness.explore.sparse import Sparse
 from harness.marketplace.notation import write_scenario
 from harness.marketplace.properties import check
@@ -57,7 +58,8 @@ class ModelReport:
     ``replayed`` recordings were run first. ``steps`` are those of all lives; ``blocks`` are the steps with several
     sessions, ``distinct`` how many of these differ in what was asked or in who took which step, ``outcomes`` how many
     ends they had. ``seen`` is in how many lives each label was seen (``harness.marketplace.scenario.labels``).
-    ``minimal``: no single operation of the counterexample can go.
+    ``unexplained`` are operations that failed though nobody had struck them, by kind and SQLSTATE. ``minimal``: no
+    single operation of the counterexample can go.
     ``also_broken`` are further properties that the same life broke, before it was made small.
     """
 
@@ -69,6 +71,7 @@ class ModelReport:
     distinct: int
     outcomes: int
     seen: Mapping[str, int]
+    unexplained: Mapping[str, int]
     seconds: float
     counterexample: Counterexample | None = None
     minimal: bool = False
@@ -104,7 +107,7 @@ def check_model(
 
     for number, recording in enumerate(recordings, 1):
         if (small := rehearse(theatre, recording)) is not None:
-            report = partial(ModelReport, seed_, number, 0, 0, 0, 0, 0, {}, 0.0)
+            report = partial(ModelReport, seed_, number, 0, 0, 0, 0, 0, {}, {}, 0.0)
             return _explained(small, (number, time.monotonic() - began), (), order, plan, theatre, report)
     # Under the machine's own name: what an example database has kept of it belongs to it.
     names = {name: getattr(machine, name) for name in ("__module__", "__qualname__")}
@@ -116,6 +119,9 @@ def check_model(
             chosen = _settings(profile, min(ROUND, lives - number * ROUND), steps, climbing=bound.climbing)
             if broken := _first_broken(seed(seed_of(seed_, f"round {number}"))(bound), life, chosen):
                 break
+    if broken is None and life.last_broken is not None:
+        # It was enough before the failure could be tried again.
+        raise _flaky(f"a life broke a property, and was not lived again: {life.last_broken}")
     report = partial(
         ModelReport,
         seed=seed_,
@@ -126,6 +132,7 @@ def check_model(
         distinct=len(life.traces),
         outcomes=len(life.outcomes),
         seen=dict(sorted(seen.items())),
+        unexplained=dict(sorted(life.unexplained.items())),
         seconds=time.monotonic() - began,
     )
     if broken is None:
@@ -178,6 +185,8 @@ def _first_broken(machine: type[LifeMachine], life: Life, chosen: settings) -> B
         ) from error
     except Broken as broken:
         return broken
+    except Hang as hang:
+        raise _hang(hang) from hang
     return None
 
 
@@ -216,7 +225,10 @@ def _explained(
 
 
 def _finding(theatre: Theatre, distilled: Distilled, property_id: str) -> Small | None:
-    run, history = theatre.trial(distilled.scenario).run(Sparse(distilled.schedule))
+    try:
+        run, history = theatre.trial(distilled.scenario).run(Sparse(distilled.schedule))
+    except Hang as hang:
+        raise _hang(hang) from hang
     violation = next(iter(check(history, (property_id,))), None)
     if violation is None:
         return None
@@ -231,3 +243,7 @@ def _flaky(seen: str) -> CouldNotRun:
         expected="the same life whenever it is lived",
         remedy="look for clocks, random values, other clients or changed SQL in what is tested",
     )
+
+
+def _hang(hang: Hang) -> CouldNotRun:
+    return CouldNotRun("model-hang", f"HANG: {hang.why}: {hang.picture}", remedy="look at what that session waits for")

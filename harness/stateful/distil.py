@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from harness.engine.execution import Hang
 from harness.marketplace.block import Block, Nemesis, alone
 from harness.marketplace.scenario import Scenario, ScenarioError
 from harness.marketplace.start import Start
@@ -110,6 +111,8 @@ class _Distillation:
             except Broken as broken:
                 same = any(violation.property == self._property for violation in broken.violations)
                 return broken if same else None
+            except Hang:
+                return None  # another end
         return None
 
 

@@ -57,18 +57,20 @@ def model_document(
         "distinct_blocks": report.distinct,
         "outcomes": report.outcomes,
         "seen": dict(report.seen),
+        "unexplained": dict(report.unexplained),
         "properties": properties,
         "also_broken": list(report.also_broken),
     }
 
 
 def judge(report: ModelReport) -> tuple[Verdict, ExitCode]:
-    """A life in which nothing overlapped proves nothing, and neither does a failure that does not come again."""
+    """Lives in which nothing overlapped prove nothing, nor do operations that fail without a cause, nor does a failure
+    that does not come again."""
     found = report.counterexample
     if found is not None and found.reproduced < found.replays:
         return Verdict.NONDETERMINISTIC, ExitCode.COULD_NOT_RUN
     if found is not None:
         return Verdict.VIOLATED, ExitCode.VIOLATED
-    if not report.seen.get("overlap"):
+    if not report.seen.get("overlap") or report.unexplained:
         return Verdict.NOT_EXERCISED, ExitCode.NOT_EXERCISED
     return Verdict.HOLDS, ExitCode.HOLDS

@@ -25,9 +25,10 @@ from harness.marketplace.start import Start, State
 from harness.marketplace.subject import Subject
 from harness.marketplace.world import World
 from harness.stateful.pool import names
+from harness.verify.leaks import Leaks
 from harness.verify.theatre import Theatre
 from harness.verify.trial import moved
-from harness.words.history import Call, Event, History, Status
+from harness.words.history import Call, Event, EventKind, History, Status
 from harness.words.verdict import Violation
 
 SERIALIZABLE = "serializable"
@@ -63,6 +64,9 @@ class Life:
         self.blocks_at_once = 0
         self.steps = 0
         """Blocks of all lives, those of one operation too."""
+        self._leaks = Leaks(theatre.connection, theatre.at(isolation), theatre.backends).found
+        self.unexplained: Counter[str] = Counter()
+        """Operations that failed though nobody had struck them, by kind and SQLSTATE: of those nothing is known."""
         self.begin()
 
     def begin(self) -> None:
@@ -75,6 +79,7 @@ class Life:
         self._steps = 0
         self._blocks: list[Block] = []
         self._final: State = self._world.read(self._connection)
+        self._left: tuple[str, ...] = ()
         self._markets = frozenset({initial(_EMPTY, reserving=self._final.reservations is not None)})
 
     def can(self, *operations: type[Operation]) -> bool:
@@ -102,6 +107,15 @@ class Life:
         self._events += [replace(event, step=event.step + self._steps) for event in run.events]
         self._steps += run.steps
         self._final = self._world.read(self._connection)
+        self._left = self._leaks()
+        if self._left:
+            self._player.dismiss()
+        struck = {peer for event in run.events if event.kind is EventKind.FAULT for peer in event.peers}
+        self.unexplained.update(
+            f"{type(call.operation).__name__} {call.result.code}"
+            for call in calls
+            if call.result.status is Status.FAILED and call.session not in struck
+        )
         if len(block.sessions) > 1:
             self.blocks_at_once += 1
             end = fingerprint(History(calls, self.start, self._final))
@@ -115,7 +129,7 @@ class Life:
 
     def history(self) -> History:
         """Everything since the beginning."""
-        return History(tuple(self._calls), self.start, self._final, tuple(self._events))
+        return History(tuple(self._calls), self.start, self._final, tuple(self._events), self._left)
 
     def labels(self) -> Counter[str]:
         """What has happened since the beginning (``harness.marketplace.scenario.labels``)."""

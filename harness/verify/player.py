@@ -79,3 +79,7 @@ class Player:
                 remedy="look for the COMMIT that is missing: in the program, or in the subject's [calls]",
             )
         return run, blame_faults(self._recorder.calls(), run.events)
+
+    def dismiss(self) -> None:
+        """End all sessions: what one of them still holds must not be taken for the next run's."""
+        self._stage.drop_sessions()

@@ -31,11 +31,8 @@ class Theatre(Stages):
     def trial(self, scenario: Scenario) -> Trial:
         """A trial of ``scenario``; those of one isolation level share their sessions."""
         isolation = self.isolation_of(scenario)
-        leaks = (
-            Leaks(self.connection, self.at(isolation), self.backends).found
-            if NO_LEAK.id in scenario.properties
-            else None
-        )
+        looked_for = NO_LEAK.id in scenario.properties
+        leaks = Leaks(self.connection, self.at(isolation), self.backends).found if looked_for else None
         return Trial(self._order.subject, scenario, self.connection, partial(self.player, isolation), leaks)
 
     def player(self, isolation: str, names: Names) -> Player:

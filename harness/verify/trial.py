@@ -55,6 +55,8 @@ class Trial:
             before = [*(moved(call, -run.steps) for call in before), *(moved(call, -run.steps) for call in calls)]
         run, calls = self._player.play(*self._cast, chooser)
         leaks = () if self._leaks is None else self._leaks()
+        if leaks:
+            self._player.dismiss()
         final = self._world.read(self._connection)
         history = History((*before, *calls), self.scenario.start, final, tuple(run.events), leaks)
         return run, history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from harness.db.any_server import AnyServer
+from harness.engine.execution import Hang, Run
 from harness.marketplace.block import Block
 from harness.marketplace.notation import read_scenario
 from harness.marketplace.planted import find_subject
+from harness.marketplace.subject import Subject
 from harness.resources import bundled
 from harness.stateful import check
 from harness.stateful.alone import live
@@ -141,6 +144,85 @@ def test_one_that_comes_again_to_hypothesis_alone_is_none_either(
     monkeypatch.setattr(check, "distil", lambda *_: None)
     with pytest.raises(CouldNotRun, match="NONDETERMINISTIC"):
         checked(theatre_of("published"), 5)
+
+
+def test_nor_is_one_that_it_was_too_late_to_try_again(
+    theatre_of: Callable[[str], Staged], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play, played = Life.play, 0
+
+    def unsteady(life: Life, block: Block) -> tuple[Call, ...]:
+        nonlocal played
+        played += 1
+        if played == 10:
+            life.broken = True
+            life.last_broken = Broken([Violation("sold-once", "once only")], life.start, [block])
+            raise life.last_broken
+        return play(life, block)
+
+    monkeypatch.setattr(Life, "play", unsteady)
+    with pytest.raises(CouldNotRun, match="NONDETERMINISTIC"):
+        checked(theatre_of("reference"), 1, tick=lambda *_: played < 10)
+
+
+def test_a_hang_is_no_violation(theatre_of: Callable[[str], Staged], monkeypatch: pytest.MonkeyPatch) -> None:
+    def hanging(_life: Life, _block: Block) -> tuple[Call, ...]:
+        raise Hang("nobody moves", "session 0 waits", Run())
+
+    monkeypatch.setattr(Life, "play", hanging)
+    with pytest.raises(CouldNotRun, match="HANG: nobody moves"):
+        checked(theatre_of("reference"), 1)
+
+
+def spoilt(directory: Path, statement: str) -> Subject:
+    """The reference with one more migration."""
+    folder = directory / "spoilt"
+    shutil.copytree(bundled("sql") / "reference", folder)
+    (folder / "migrations" / "20990101000000_spoilt.sql").write_text(statement)
+    return find_subject(str(folder), bundled("sql"))
+
+
+def lived(server: AnyServer, subject: Subject, directory: Path) -> dict[str, Any]:
+    return live(
+        server,
+        subject,
+        MARKETPLACE,
+        lives=6,
+        steps=30,
+        seed=1,
+        isolation="read committed",
+        schedule_files=directory,
+    )
+
+
+def test_operations_that_always_fail_are_not_exercised(server: AnyServer, tmp_path: Path) -> None:
+    spoil = """
+    CREATE OR REPLACE FUNCTION mark_leads_sold_bulk(p_lead_ids uuid[])
+    RETURNS TABLE (leads_marked integer, lead_ids_marked uuid[], lead_ids_skipped uuid[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    BEGIN
+      RAISE EXCEPTION 'spoilt' USING ERRCODE = 'XX001';
+    END
+    $$;
+    """
+    document = lived(server, spoilt(tmp_path, spoil), tmp_path)
+    assert (document["verdict"], document["exit_code"]) == ("not_exercised", 5)
+    assert [*document["unexplained"]] == ["MarkSold XX001"]
+
+
+def test_a_lock_that_is_left_behind_is_found(server: AnyServer, tmp_path: Path) -> None:
+    spoil = """
+    CREATE OR REPLACE FUNCTION why_unsaleable(p_lead_ids uuid[], p_buyer_workspace_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    BEGIN
+      PERFORM pg_advisory_lock_shared(1);
+      RETURN 'lead_unavailable';
+    END
+    $$;
+    """
+    document = lived(server, spoilt(tmp_path, spoil), tmp_path)
+    assert document["verdict"] == "violated"
+    assert "no-leak" in [*(each["id"] for each in document["properties"]), *document["also_broken"]]
 
 
 def test_whoever_counts_can_end_it(theatre_of: Callable[[str], Staged]) -> None:

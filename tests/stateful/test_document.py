@@ -111,7 +111,7 @@ def test_every_verdict_has_its_headline(violated: tuple[Path, Ended, dict[str, A
     document = {**violated[2], "properties": [], "also_broken": [], "seen": {"overlap": 2, "ok:Buy": 1}, "lives": 2}
     heads = {
         "holds": "HOLDS: published keeps every property in 2 lives",
-        "not_exercised": "NOT EXERCISED: nothing on published ran at once in 2 lives",
+        "not_exercised": "NOT EXERCISED: too little happened on published in 2 lives to say anything",
     }
     for verdict, head in heads.items():
         assert render_model({**document, "verdict": verdict}).splitlines()[0] == head
