@@ -235,7 +235,7 @@ def model(
     *,
     subject: SubjectName = "reference",
     budget: str | None = None,
-    lives: Positive = 100,
+    lives: Positive | None = None,
     steps: Positive = 40,
     seed: Whole = 0,
     isolation: Isolation = "read committed",
@@ -251,7 +251,7 @@ def model(
     budget:
         how long, instead of how many lives: 60s, 5m, 1h
     lives:
-        how many
+        how many, 100 if left out
     steps:
         of each life at most
     seed:

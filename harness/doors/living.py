@@ -12,7 +12,10 @@ from harness.report.model import render_model
 from harness.report.progress import Progress
 from harness.unwinding import noting_interrupt
 from harness.verify.document import write_document
+from harness.words.errors import UsageError
 
+LIVES = 100
+"""How many when nobody says how many."""
 LIVES_MAX = 10**9
 """More than any budget has time for."""
 
@@ -21,7 +24,7 @@ def model(
     *,
     subject_name: str,
     budget_s: float | None,
-    lives: int,
+    lives: int | None,
     steps: int,
     seed: int,
     isolation: str,
@@ -32,15 +35,18 @@ def model(
     """Live, report, save; returns the exit code."""
     # Hypothesis takes its time to be imported, and no other command needs it.
     from harness.stateful.alone import live
-    from harness.stateful.load import load_machine, load_recordings
+    from harness.stateful.load import load_machine
 
+    if budget_s is not None and lives is not None:
+        raise UsageError("two-limits", "--budget and --lives exclude each other", remedy="give one of them")
+    wanted = lives or (LIVES_MAX if budget_s else LIVES)
     subject = subject_of(subject_name)
     for file in (json_file, schedule_files / "any"):
         if file is not None:
             require_writable(file)
     with (
         opened(database) as server,
-        Progress(sys.stderr, ["life"], budget_s, None if budget_s else lives, words=("life", "lives")) as progress,
+        Progress(sys.stderr, ["life"], budget_s, None if budget_s else wanted, words=("life", "lives")) as progress,
         noting_interrupt() as interrupted,
     ):
         began = time.monotonic()
@@ -53,12 +59,11 @@ def model(
             server,
             subject,
             load_machine(),
-            lives=LIVES_MAX if budget_s else lives,
+            lives=wanted,
             steps=steps,
             seed=seed,
             isolation=isolation,
             schedule_files=schedule_files,
-            recordings=load_recordings(),
             tick=tick,
         )
     document["interrupted"] = interrupted.is_set()

@@ -48,7 +48,7 @@ def render_faults(
     sections = {
         "crashes": _crashes(paper, document),
         "hangs": hangs(paper, document),
-        "not applicable": not_applicable(paper, document),
+        "not applicable": not_applicable(paper, {**document, "properties": _judged_nowhere(document)}),
     }
     for title, text in sections.items():
         if text:
@@ -102,6 +102,12 @@ def _extents(document: Mapping[str, Any]) -> list[str]:
                 f"{count(found['scenarios'], 'combination')}"
             )
     return lines
+
+
+def _judged_nowhere(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The properties without those that the crashes have put to the test."""
+    broken = (document["crashes"] or {}).get("violated", ())
+    return [each for each in document["properties"] if each["id"] not in broken]
 
 
 def _crashes(paper: Page, document: Mapping[str, Any]) -> list[str]:

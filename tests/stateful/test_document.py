@@ -66,8 +66,8 @@ def test_what_holds_is_exit_0(server: AnyServer, tmp_path: Path) -> None:
     ended, document = run(server, tmp_path, "--lives", "3", "--steps", "25")
     assert ended.code == 0, ended
     MODEL.validate(document)
-    assert document["replayed"] >= 3
-    assert ended.out.startswith(f"HOLDS: reference keeps every property in {document['lives']} lives\n")
+    assert (document["replayed"], document["lives"]) == (0, 3)
+    assert ended.out.startswith("HOLDS: reference keeps every property in 3 lives\n")
     assert "in how many lives" in ended.out
     assert "at most 3 lives" in ended.err
 
@@ -77,6 +77,12 @@ def test_a_budget_ends_it(server: AnyServer, tmp_path: Path) -> None:
     assert ended.code == 0, ended
     assert not document["interrupted"]
     assert document["lives"] >= 1
+
+
+def test_two_limits_are_one_too_many(tmp_path: Path) -> None:
+    ended = harness("model", "--budget", "4s", "--lives", "3", cwd=tmp_path)
+    assert ended.code == 2
+    assert "[two-limits]" in ended.complaint
 
 
 OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
