@@ -195,7 +195,7 @@ class Interleave:
             file = self._here.schedule_files / (re.sub(r"[^\w.-]+", "-", recording.scenario).strip("-") + ".json")
             try:
                 write_text(file, recording.to_json())
-                command = f"pytest {quote(self._here.test)} --harness-replay {quote(str(file))}"
+                command = f"pytest {quote(self._here.test)} --harness-replay={quote(str(file))}"
             except HarnessError as error:
                 command = f"(the schedule is not saved: {error})"
         return failure(document, command, width=WIDTH)

@@ -62,7 +62,7 @@ def test_the_race_is_found_told_saved_and_replayed(server: AnyServer, tmp_path: 
     assert "--harness-seed 0" in found.out
     assert "test_race.py::test_nobody_overdraws: VIOLATED after" in found.out
     assert "harness/interleave" not in found.out  # no traceback of ours
-    (command,) = re.findall(r"^E +(pytest test_race\.py::\S+ --harness-replay \S+)$", found.out, re.MULTILINE)
+    (command,) = re.findall(r"^E +(pytest test_race\.py::\S+ --harness-replay=\S+)$", found.out, re.MULTILINE)
 
     replayed = run(tmp_path, dsn, *command.split()[2:])
     assert replayed.code == 1
