@@ -185,7 +185,7 @@ def faults(
     json: Path | None = None,
     schedules: Path = Path("reports/schedules"),
 ) -> int:
-    """Strike every operation of a subject at every step with every fault, and judge every property.
+    """Strike every operation of a subject at every step, lock timeouts at sampled ones, and judge every property.
 
     Parameters
     ----------

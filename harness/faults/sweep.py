@@ -1,7 +1,8 @@
 """The fault sweep: every fault at every step of every operation, alone; in pairs and beside another client, by samples.
 
 Each is an ordinary campaign over a scenario with a nemesis: what a single fault can do is enumerated, so that no step
-is left out; pairs, and a fault while another client is at work, are drawn by uniform random walks from the seed.
+is left out; pairs, a fault while another client is at work, and lock timeouts, which need one, are drawn by uniform
+random walks from the seed.
 """
 
 from __future__ import annotations
