@@ -58,8 +58,14 @@ def scenarios_of(names: Sequence[str] | None, directory: Path | None) -> list[Sc
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def require_writable(file: Path) -> None:
-    """Found out before the work, not after it."""
+def require_writable(*files: Path | None) -> None:
+    """That each of these files can be written, found out before the work and not after it. None is no file."""
+    for file in files:
+        if file is not None:
+            _require_writable(file)
+
+
+def _require_writable(file: Path) -> None:
     directory = next(parent for parent in file.absolute().parents if parent.exists())
     if file.is_dir():
         raise UsageError("not-a-file", f"{file.absolute()} is a directory", expected="the name of a file to write")

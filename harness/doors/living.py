@@ -41,9 +41,7 @@ def model(
         raise UsageError("two-limits", "--budget and --lives exclude each other", remedy="give one of them")
     wanted = lives or (LIVES_MAX if budget_s else LIVES)
     subject = subject_of(subject_name)
-    for file in (json_file, schedule_files / "any"):
-        if file is not None:
-            require_writable(file)
+    require_writable(json_file, schedule_files / "any")
     with (
         opened(database) as server,
         Progress(sys.stderr, ["life"], budget_s, None if budget_s else wanted, words=("life", "lives")) as progress,
@@ -65,8 +63,8 @@ def model(
             isolation=isolation,
             schedule_files=schedule_files,
             tick=tick,
+            interrupted=interrupted.is_set,
         )
-    document["interrupted"] = interrupted.is_set()
     say(render_model(document, width=width(), colour=colour()))
     if json_file is not None:
         write_document(document, json_file)

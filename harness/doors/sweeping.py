@@ -43,9 +43,7 @@ def faults(
             expected="a server of ours to crash",
             remedy="leave out --dsn and HARNESS_DSN, or --crashes",
         )
-    for file in (json_file, schedule_files / "any"):
-        if file is not None:
-            require_writable(file)
+    require_writable(json_file, schedule_files / "any")
     sweep = Sweep(
         subject=subject_of(subject_name),
         cases=chosen_cases(cases(), operations),

@@ -47,9 +47,7 @@ def verify(
     """Verify, report, save; returns the exit code."""
     subject = subject_of(subject_name)
     scenarios = scenarios_of(scenario_names, scenario_files)
-    for file in (json_file, junit_file, schedule_files / "any"):
-        if file is not None:
-            require_writable(file)
+    require_writable(json_file, junit_file, schedule_files / "any")
     options = Options(
         subject=subject,
         scenarios=scenarios,

@@ -44,6 +44,9 @@ class Strategy(Protocol):
         """The run that was made, in order. Without it the run counts as not made."""
 
 
+LOOK_FOR_CHANCE = "look for clocks, random values, other clients or changed SQL in what is tested"
+"""What to do about whatever did not come again."""
+
 FOREVER = 1 << 30
 """A stretch that only the session itself ends."""
 
@@ -70,7 +73,7 @@ class Diverged(HarnessError):
             "diverged",
             f"the run diverged: at step {position} {there}",
             expected=want,
-            remedy="look for clocks, random values, other clients or changed SQL in what is tested",
+            remedy=LOOK_FOR_CHANCE,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

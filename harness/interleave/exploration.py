@@ -9,7 +9,6 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import median
 from typing import Any
 
@@ -28,7 +27,7 @@ from harness.interleave.serial import Judge, SerialOrders
 from harness.stats.miss_bound import miss_bound
 from harness.unwinding import noting_interrupt
 from harness.verify.certificate import ENOUGH_PREEMPTIONS, certify, opaque_places
-from harness.verify.repeat import Repeating, run_again
+from harness.verify.repeat import Repeating, reproduced, run_again
 from harness.verify.story import tell_result, tell_run
 from harness.words.errors import UsageError
 from harness.words.history import EventKind, History, Result, Status
@@ -176,10 +175,9 @@ class Exploration:
         except (Hang, Diverged):
             proved = False  # the replays say how faithful the run is
         self.recording = recording = self._record(finding, proved)
-        again = partial(run_again, self._trial, recording.decisions, recording.events, recording.outcome)
-        reproduced = sum(not again().difference for _ in range(self._order.replays))
+        again = reproduced(self._trial, recording, self._order.replays)
         finding = replace(finding, schedule_number=number)
-        return self._counterexample(finding, proved, replays=self._order.replays, reproduced=reproduced)
+        return self._counterexample(finding, proved, replays=self._order.replays, reproduced=again)
 
     def _record(self, finding: Finding, proved: bool) -> Recording:
         return Recording(

@@ -32,19 +32,14 @@ def live(
     profile: settings | None = None,
     core: int = 0,
     tick: Callable[[int, int], bool] | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Check the model on an open server and return the run document (``harness.stateful.document``).
 
     ``core`` is the number of the processor to run on, among those of this process; ``tick`` is told of lives and blocks
-    so far, and ends it early when it returns False. Raises what ``check_model`` raises.
+    so far, and ends it early when it returns False; ``interrupted`` says in the end whether that was Ctrl-C. Raises
+    what ``check_model`` raises.
     """
-    stopped = False
-
-    def going(lives: int, blocks: int) -> bool:
-        nonlocal stopped
-        stopped = tick is not None and not tick(lives, blocks)
-        return not stopped
-
     with staged(server, subject, isolation, seed=seed, core=core) as (order, plan, theatre):
         report = check_model(
             machine,
@@ -56,7 +51,7 @@ def live(
             seed_=seed,
             recordings=recordings,
             profile=profile,
-            tick=going,
+            tick=tick,
         )
         points = len(plan.points)
     return model_document(
@@ -64,6 +59,6 @@ def live(
         subject=subject_entry(subject, points),
         server={"version": server.version, "local": server.local},
         limits={"lives": lives, "steps": steps},
-        interrupted=stopped,
+        interrupted=interrupted(),
         schedule_files=schedule_files,
     )

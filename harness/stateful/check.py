@@ -19,6 +19,7 @@ from harness.db.plan import Plan
 from harness.engine.campaign import Finding
 from harness.engine.execution import Hang
 from harness.explore.sparse import Sparse
+from harness.explore.strategy import LOOK_FOR_CHANCE
 from harness.marketplace.notation import write_scenario
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import Scenario
@@ -34,9 +35,6 @@ from harness.verify.theatre import Theatre
 from harness.words.errors import CouldNotRun, UsageError
 from harness.words.recording import Recording
 from harness.words.schedule import count_preemptions, switches_of
-
-LIVES, STEPS = 100, 40
-"""How many lives, and of how many steps each, if nothing else is asked for."""
 
 ROUND = 25
 """Lives that Hypothesis makes up from one seed, before it starts anew from the next."""
@@ -84,9 +82,9 @@ def check_model(
     plan: Plan,
     theatre: Theatre,
     *,
-    lives: int = LIVES,
-    steps: int = STEPS,
-    seed_: int = 0,
+    lives: int,
+    steps: int,
+    seed_: int,
     recordings: Sequence[Recording] = (),
     profile: settings | None = None,
     tick: Callable[[int, int], bool] | None = None,
@@ -242,7 +240,7 @@ def _flaky(seen: str) -> CouldNotRun:
         "model-flaky",
         f"NONDETERMINISTIC: {seen}",
         expected="the same life whenever it is lived",
-        remedy="look for clocks, random values, other clients or changed SQL in what is tested",
+        remedy=LOOK_FOR_CHANCE,
     )
 
 

@@ -9,7 +9,7 @@ from harness.db.plan import Plan
 from harness.engine.campaign import Finding, Trial, fingerprint
 from harness.marketplace.scenario import Scenario
 from harness.verify.orders import Counterexample, Order
-from harness.verify.repeat import run_again
+from harness.verify.repeat import reproduced
 from harness.verify.story import tell
 from harness.words.recording import Recording
 
@@ -31,7 +31,6 @@ def counterexample_of(
     ``found_after`` are schedules and seconds; ``written`` is the scenario as JSON, when it stands in no file.
     """
     recording = record(order, scenario, finding, proved, written)
-    again = [run_again(trial, recording.decisions, recording.events, recording.outcome) for _ in range(order.replays)]
     return Counterexample(
         recording=recording,
         guilty=finding.violation.guilty,
@@ -39,7 +38,7 @@ def counterexample_of(
         found_after_s=found_after[1],
         shrink_tries=tries,
         replays=order.replays,
-        reproduced=sum(not each.difference for each in again),
+        reproduced=reproduced(trial, recording, order.replays),
         story=tell(scenario, plan, finding.run, finding.history),
     )
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from harness.engine.campaign import Trial, fingerprint
 from harness.engine.execution import Chooser, Hang, Run
 from harness.explore.replay import Exact
-from harness.explore.strategy import Diverged
+from harness.explore.strategy import LOOK_FOR_CHANCE, Diverged
 from harness.words.errors import HarnessError
 from harness.words.history import Event, History
+from harness.words.recording import Recording
 from harness.words.schedule import Decision
 
 
@@ -27,7 +28,7 @@ class Unrepeatable(Diverged):
             self,
             "diverged",
             f"the same schedule gave another run: {difference}",
-            remedy="look for clocks, random values, other clients or changed SQL in what is tested",
+            remedy=LOOK_FOR_CHANCE,
         )
 
 
@@ -63,6 +64,12 @@ def run_again(
     if not difference and fingerprint(history) != outcome:
         difference = "the answers or the final state were others"
     return Rerun(difference, (run, history))
+
+
+def reproduced(trial: Trial, recording: Recording, times: int) -> int:
+    """In how many of so many runs everything that the recording holds came again."""
+    again = (run_again(trial, recording.decisions, recording.events, recording.outcome) for _ in range(times))
+    return sum(not each.difference for each in again)
 
 
 class Repeating:

@@ -119,21 +119,25 @@ def test_a_recording_without_its_scenario_is_refused(theatre_of: Callable[[str],
 # -- what must not be taken for a result ----------------------------------------------------------------------
 
 
-def test_a_failure_that_does_not_come_again_is_none(
-    theatre_of: Callable[[str], Staged], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    play, played = Life.play, 0
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
+    """The blocks so far, of which the tenth breaks a property, once."""
+    play, blocks = Life.play, list[Block]()
 
     def unsteady(life: Life, block: Block) -> tuple[Call, ...]:
-        nonlocal played
-        played += 1
-        if played == 10:
+        blocks.append(block)
+        if len(blocks) == 10:
             life.broken = True
             life.last_broken = Broken([Violation("sold-once", "once only")], life.start, [block])
             raise life.last_broken
         return play(life, block)
 
     monkeypatch.setattr(Life, "play", unsteady)
+    return blocks
+
+
+@pytest.mark.usefixtures("played")
+def test_a_failure_that_does_not_come_again_is_none(theatre_of: Callable[[str], Staged]) -> None:
     with pytest.raises(CouldNotRun, match="NONDETERMINISTIC"):
         checked(theatre_of("reference"), 1)
 
@@ -146,23 +150,9 @@ def test_one_that_comes_again_to_hypothesis_alone_is_none_either(
         checked(theatre_of("published"), 5)
 
 
-def test_nor_is_one_that_it_was_too_late_to_try_again(
-    theatre_of: Callable[[str], Staged], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    play, played = Life.play, 0
-
-    def unsteady(life: Life, block: Block) -> tuple[Call, ...]:
-        nonlocal played
-        played += 1
-        if played == 10:
-            life.broken = True
-            life.last_broken = Broken([Violation("sold-once", "once only")], life.start, [block])
-            raise life.last_broken
-        return play(life, block)
-
-    monkeypatch.setattr(Life, "play", unsteady)
+def test_nor_is_one_that_it_was_too_late_to_try_again(theatre_of: Callable[[str], Staged], played: list[Block]) -> None:
     with pytest.raises(CouldNotRun, match="NONDETERMINISTIC"):
-        checked(theatre_of("reference"), 1, tick=lambda *_: played < 10)
+        checked(theatre_of("reference"), 1, tick=lambda *_: len(played) < 10)
 
 
 def test_a_hang_is_no_violation(theatre_of: Callable[[str], Staged], monkeypatch: pytest.MonkeyPatch) -> None:
