@@ -33,7 +33,7 @@ RUNS = 4
 """The index of the layer of report/ and of what runs: marketplace/, verify, ... Report and the others do not meet."""
 PURE = {"words", "explore", "check", "stats"}
 """Standard library and harness.words only."""
-DRIVER = {"db", "marketplace", "verify", "stress", "faults", "purchase", "interleave"}
+DRIVER = {"db", "marketplace", "verify", "stress", "faults", "purchase", "interleave", "load"}
 """Where psycopg may be imported: the tower of the database, and what runs on it."""
 LINES_MAX = {"harness": 400, "tests": 600}
 """Tests are longer, being lists of cases."""
