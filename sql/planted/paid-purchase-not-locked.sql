@@ -38,7 +38,7 @@ BEGIN
   UPDATE leads AS lead SET marketplace_status = 'sold', sold_count = lead.sold_count + 1, sold_at = now()
   WHERE lead.id = ANY (lead_ids);
   UPDATE marketplace_purchases AS p
-  SET status = 'completed', completed_at = now(), download_url = p_download_url
+  SET status = 'completed', completed_at = clock_timestamp(), download_url = p_download_url
   WHERE p.id = p_purchase_id;
   RETURN QUERY SELECT true, false, lead_ids;
 END

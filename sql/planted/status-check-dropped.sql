@@ -51,7 +51,7 @@ BEGIN
   UPDATE leads AS lead SET marketplace_status = 'sold', sold_count = lead.sold_count + 1, sold_at = now()
   WHERE lead.id = ANY (lead_ids);
   UPDATE marketplace_purchases AS p
-  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = now()
+  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = clock_timestamp()
   WHERE p.id = p_purchase_id;
   RETURN QUERY SELECT true, new_credit_balance, NULL, false;
 END

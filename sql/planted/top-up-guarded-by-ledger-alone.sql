@@ -25,7 +25,7 @@ BEGIN
   VALUES (top_up.workspace_id, 'top_up', top_up.amount, top_up.id)
   ON CONFLICT (credit_purchase_id) DO NOTHING;
   UPDATE credit_purchases AS c
-  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = now()
+  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = clock_timestamp()
   WHERE c.id = top_up.id;
   RETURN QUERY SELECT true, false, new_credit_balance, NULL;
 END

@@ -151,7 +151,16 @@ def test_a_function_that_is_made_later_is_nobody_s(undone: psycopg.Connection[An
         undone.execute("SELECT later()")
 
 
-def test_tables_are_read_by_the_service_and_written_by_functions(connection: psycopg.Connection[Any]) -> None:
+MONITORED = {
+    "leads": {"id", "sold_count"},
+    "marketplace_purchases": {"id", "payment_method", "status", "created_at", "completed_at"},
+    "marketplace_purchase_items": {"purchase_id", "lead_id"},
+}
+"""The columns that ``marketplace_monitor`` may read: no price, no balance, no workspace."""
+
+
+def granted(connection: psycopg.Connection[Any]) -> set[tuple[str, str, str, str | None]]:
+    """(table, role, privilege, column or None for all of them), whatever is given to others than the owner."""
     rows = connection.execute(
         """
         SELECT c.relname::text, coalesce(r.rolname, 'PUBLIC')::text, entry.privilege_type, a.attname::text
@@ -165,13 +174,40 @@ def test_tables_are_read_by_the_service_and_written_by_functions(connection: psy
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') AND entry.grantee <> c.relowner
         """
     ).fetchall()
+    return set(rows)
+
+
+def test_tables_are_read_by_the_service_and_written_by_functions(connection: psycopg.Connection[Any]) -> None:
+    rows = granted(connection)
     assert {table for table, _, _, _ in rows} == TABLES
+    rows -= {row for row in rows if row[1] == "marketplace_monitor"}
     reading = {(table, "service_role", "SELECT") for table in TABLES}
     writing = {("leads", "service_role", "UPDATE"), ("credit_purchases", "service_role", "INSERT")}
     assert {row[:3] for row in rows} == reading | writing
     columns = {(table, column) for table, _, privilege, column in rows if privilege != "SELECT"}
     top_up = {("credit_purchases", column) for column in ("id", "workspace_id", "amount")}
     assert columns == {("leads", "price")} | top_up
+
+
+def test_the_monitor_reads_what_it_needs_and_nothing_else(connection: psycopg.Connection[Any]) -> None:
+    rows = {row for row in granted(connection) if row[1] == "marketplace_monitor"}
+    role = "marketplace_monitor"
+    assert rows == {(table, role, "SELECT", column) for table, columns in MONITORED.items() for column in columns}
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_the_monitor_sees_no_more_of_a_table(undone: psycopg.Connection[Any], table: str) -> None:
+    act_as(undone, "marketplace_monitor")
+    with pytest.raises(errors.InsufficientPrivilege):
+        undone.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
+
+
+@pytest.mark.parametrize("name", sorted(SERVED | INTERNAL))
+def test_the_monitor_executes_nothing(undone: psycopg.Connection[Any], name: str) -> None:
+    call = functions(undone)[name]
+    act_as(undone, "marketplace_monitor")
+    with pytest.raises(errors.InsufficientPrivilege):
+        undone.execute(call)
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))

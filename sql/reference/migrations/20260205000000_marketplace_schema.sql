@@ -35,6 +35,8 @@ CREATE TABLE leads (
     CHECK ((marketplace_status = 'sold') = (sold_count = 1) AND (sold_at IS NOT NULL) = (sold_count = 1))
 );
 
+-- completed_at is the clock's (clock_timestamp()): a purchase with credits is made and completed in one transaction, which
+-- began at created_at, and how long that took is monitored.
 CREATE TABLE marketplace_purchases (
   id uuid PRIMARY KEY,
   workspace_id uuid NOT NULL REFERENCES workspaces,

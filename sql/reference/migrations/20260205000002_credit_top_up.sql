@@ -22,7 +22,7 @@ BEGIN
   INSERT INTO credit_ledger (workspace_id, kind, amount, credit_purchase_id)
   VALUES (top_up.workspace_id, 'top_up', top_up.amount, top_up.id);
   UPDATE credit_purchases AS c
-  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = now()
+  SET status = 'completed', credit_balance_after = new_credit_balance, completed_at = clock_timestamp()
   WHERE c.id = top_up.id;
   RETURN QUERY SELECT true, false, new_credit_balance, NULL;
 END
