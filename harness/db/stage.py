@@ -1,15 +1,10 @@
-"""The stage on PostgreSQL: sessions at their gates, one controller, one thread, one selector.
-
-The controller is a superuser connection that speaks libpq directly. It opens gates, asks who blocks whom, cancels
-statements; nothing that it says is ever part of the program under test.
-"""
+"""The stage on PostgreSQL: sessions at their gates, one controller, one thread, one selector."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import resources
 from select import select
@@ -18,9 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg
-from psycopg import generators, pq, waiting
+from psycopg import pq
 
 from harness.db.controlled import ControlledConnection, RoundTrip, connect_controlled, execute_plainly, hang_up
+from harness.db.controller import Controller
 from harness.db.nemesis import Nemesis
 from harness.db.reached import Reached
 from harness.db.session import ClientSession
@@ -46,30 +42,6 @@ _yield = getattr(os, "sched_yield", lambda: None)
 
 Program = Callable[[ControlledConnection], Coroutine[RoundTrip, Any, Any]]
 """A client program: an ``async def`` function of its connection."""
-
-_STATEMENTS = {
-    b"open_gate": b"SELECT pg_catalog.pg_advisory_lock($1), pg_catalog.pg_advisory_unlock($2)",
-    b"close_gate": b"SELECT pg_catalog.pg_advisory_lock($1)",
-    b"leave_gate": b"SELECT pg_catalog.pg_advisory_unlock($1)",
-    b"blockers": b"SELECT pid, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ')"
-    b" FROM pg_catalog.unnest($1::int[]) AS pid",
-    b"cancel": b"SELECT pg_catalog.pg_cancel_backend($1)",
-    b"kill": b"SELECT pg_catalog.pg_terminate_backend($1)",
-    # False is also said of a backend that is gone already.
-    b"terminate": b"SELECT CASE WHEN pg_catalog.pg_terminate_backend($1, 10000) THEN true"
-    b" ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1) END",
-    b"waits_for_us": b"SELECT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids($1))",
-    b"waits_since": b"SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', locktype, relation, page, tuple,"
-    b" transactionid, classid, objid, mode, waitstart), ', ') FROM pg_catalog.pg_locks WHERE pid = $1 AND NOT granted",
-    b"mark": b"SELECT pg_catalog.pg_advisory_lock($1), pg_catalog.pg_advisory_lock($2::int, $3::int)",
-    b"unmark": b"SELECT pg_catalog.pg_advisory_unlock($1), pg_catalog.pg_advisory_unlock($2::int, $3::int)",
-    b"leave_all_gates": b"SELECT pg_catalog.pg_advisory_unlock_all()",
-    b"gate_base": b"SELECT harness.gate($1, 0)",
-    b"picture": b"SELECT a.pid, a.state, a.wait_event_type, a.wait_event, l.locktype, l.mode, l.granted,"
-    b" l.relation::regclass::text, l.transactionid::text, pg_catalog.left(a.query, 80)"
-    b" FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_locks l USING (pid)"
-    b" WHERE a.pid = ANY ($1::int[]) ORDER BY a.pid, l.granted, l.locktype, l.mode",
-}
 
 
 def install_gate(connection: psycopg.Connection[Any]) -> None:
@@ -100,19 +72,11 @@ class PostgresStage:
         self.can_freeze = local
         self._prepare_session = tuple(prepare_session)
         self._pin = pin
-        self._controller = waiting.wait_conn(generators.connect(dsn), timeout=30.0)
-        self._pending = False
+        self.controller = controller = Controller(dsn)
+        self.deadlock_timeout_s = controller.deadlock_timeout_s
         self._unconfirmed = False
-        for name, text in _STATEMENTS.items():
-            result = self._controller.prepare(name, text)
-            if result.status != pq.ExecStatus.COMMAND_OK:
-                raise psycopg.errors.error_from_result(result)
-        timeout = self._controller.exec_(
-            b"SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
-        ).get_value(0, 0)
-        self.deadlock_timeout_s: float = int(timeout or b"1000") / 1000
         if pin is not None:
-            pin(self._controller.backend_pid)
+            pin(controller.pid)
         self._pool: list[ClientSession] = []
         self._by_fd: dict[int, ClientSession] = {}
         self._index_of_pid: dict[int, int] = {}
@@ -199,7 +163,7 @@ class PostgresStage:
     @property
     def backends(self) -> tuple[int, ...]:
         """The process ids of the controller, and then of all sessions that are connected."""
-        return (self._controller.backend_pid, *(session.pid for session in self._pool))
+        return (self.controller.pid, *(session.pid for session in self._pool))
 
     def session_in_transaction(self) -> int | None:
         """The first session that is not idle outside a transaction, after a run; None when all are."""
@@ -215,7 +179,7 @@ class PostgresStage:
         """
         sessions = {*self._pool, *self._by_fd.values()}  # a ghost is in no pool
         try:
-            self._drain()
+            self.controller.drain()
             # Ended before their gates open: an abandoned function must not go on to its commit.
             for session in sessions:
                 if self.ask(b"terminate", (b"%d" % session.pid,)).get_value(0, 0) != b"t":
@@ -240,7 +204,7 @@ class PostgresStage:
             with contextlib.suppress(psycopg.Error):
                 self.drop_sessions()
         finally:
-            self._controller.finish()
+            self.controller.close()
 
     def __enter__(self) -> PostgresStage:
         return self
@@ -298,10 +262,9 @@ class PostgresStage:
 
         The answer is taken later: the session's own announcement is what we wait for.
         """
-        self._drain()
-        self._controller.send_query_prepared(b"open_gate", (session.gate(stop), session.gate(session.stop)))
+        self._unconfirmed = False
+        self.controller.send(b"open_gate", (session.gate(stop), session.gate(session.stop)))
         session.stop = stop
-        self._pending = True
 
     def move_gate(self, session: ClientSession, stop: int) -> None:
         """The same for a session that is about to run.
@@ -326,13 +289,14 @@ class PostgresStage:
     def confirm(self) -> None:
         """What the controller was told about a blocked session has been done when this returns."""
         if self._unconfirmed:
-            self._drain()
+            self._unconfirmed = False
+            self.controller.drain()
 
     def blockers(self, sessions: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
         """Who blocks whom, from ``pg_blocking_pids``; waiting for one's own gate is not being blocked."""
         pids = [self.actors[index].pid for index in sessions]  # type: ignore[attr-defined]
         result = self.ask(b"blockers", (b"{%s}" % b",".join(b"%d" % pid for pid in pids),))
-        controller = self._controller.backend_pid
+        controller = self.controller.pid
         picture: dict[int, tuple[int, ...]] = {}
         for row in range(result.ntuples):
             waiter = self._index_of_pid[int(result.get_value(row, 0) or b"0")]
@@ -354,12 +318,15 @@ class PostgresStage:
         return tuple(self._index_of_pid.get(int(pid), FOREIGN) for pid in pids)
 
     def freeze(self, session: int) -> None:
-        """SIGSTOP the backend of a session that waits for a lock."""
-        os.kill(self.actors[session].pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+        """Stop the backend of a session that waits for a lock."""
+        self.controller.stop(self.actors[session].pid)  # type: ignore[attr-defined]
 
     def thaw(self, session: int) -> None:
-        with contextlib.suppress(ProcessLookupError):  # killed meanwhile
-            os.kill(self.actors[session].pid, signal.SIGCONT)  # type: ignore[attr-defined]
+        self.controller.let_go(self.actors[session].pid)  # type: ignore[attr-defined]
+
+    def ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
+        """Have the controller execute one of its statements."""
+        return self.controller.ask(name, parameters)
 
     def picture(self) -> str:
         """Activities and locks of the sessions, one per line."""
@@ -371,30 +338,3 @@ class PostgresStage:
             cells[0] = f"session {self._index_of_pid.get(int(cells[0]), cells[0])}"
             lines.append("  ".join(cells))
         return "\n".join(lines)
-
-    # -- the controller's conversation ------------------------------------------------------------------------
-
-    def ask(self, name: bytes, parameters: Sequence[bytes]) -> pq.abc.PGresult:
-        """Have the controller execute one of its statements."""
-        self._drain()
-        result: pq.abc.PGresult = self._controller.exec_prepared(name, parameters)
-        if result.status != pq.ExecStatus.TUPLES_OK:
-            raise psycopg.errors.error_from_result(result)
-        return result
-
-    def _drain(self) -> None:
-        """Take the answer of the gate that was opened last: it is there, or about to be."""
-        if not self._pending:
-            return
-        self._pending = self._unconfirmed = False
-        controller = self._controller
-        failed = None
-        while (result := controller.get_result()) is not None:
-            if result.status != pq.ExecStatus.TUPLES_OK:
-                failed = result
-        if failed is not None:
-            raise CouldNotRun(
-                "controller-failed",
-                f"the controller could not open a gate: {psycopg.errors.error_from_result(failed)}",
-                remedy="see the server's log",
-            )

@@ -96,7 +96,7 @@ def test_a_stage_that_is_closed_leaves_nothing(bank: Bank) -> None:
     with PostgresStage(bank.dsn, local=bank.local) as stage:
         stage.set_scene([idle, idle])
         assert bank.admin.execute(backends).fetchone() != before
-        controller = stage._controller.backend_pid
+        controller = stage.controller.pid
     bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (controller,))
     assert bank.admin.execute(backends).fetchone() == before
 
@@ -148,7 +148,7 @@ def test_all_is_given_up_when_the_controller_is_gone(bank: Bank, asked: bool) ->
     session = at_the_end_of_a_take(stage)
     stage.confirm()
     stage.ask(b"leave_gate", (b"0",))
-    bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (stage._controller.backend_pid,))
+    bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (stage.controller.pid,))
     if asked:
         stage.open_gate(session, session.turn + 1)
         with pytest.raises(CouldNotRun, match="the controller could not open a gate"):
@@ -157,7 +157,7 @@ def test_all_is_given_up_when_the_controller_is_gone(bank: Bank, asked: bool) ->
         stage.close()
     assert session.connection.closed
     assert stage.actors == []
-    assert stage._controller.status == pq.ConnStatus.BAD
+    assert stage.controller.pgconn.status == pq.ConnStatus.BAD
 
 
 def test_a_transaction_that_was_left_open_is_noticed(bank: Bank) -> None:
