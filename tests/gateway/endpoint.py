@@ -1,0 +1,81 @@
+"""A webhook endpoint in this process that answers as a test tells it and remembers what came."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from harness.gateway.gateway import Gateway
+from harness.gateway.mischief import Mischief
+
+URL = "http://shop.test/webhooks"
+SECRET = "whsec_of_these_tests"
+FORM = {
+    "mode": "payment",
+    "success_url": "https://shop.test/done",
+    "line_items": [{"price_data": {"currency": "usd", "unit_amount": "1250", "product_data": {"name": "a lead"}}}],
+    "metadata": {"purchase_id": "p"},
+    "payment_intent_data": {"metadata": {"purchase_id": "p"}},
+}
+"""What ``POST /v1/checkout/sessions`` is asked for."""
+
+
+@dataclass
+class Received:
+    """One request, in the order of their beginnings."""
+
+    body: bytes
+    signature: str
+
+    @property
+    def event(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))
+
+    @property
+    def purchase(self) -> str:
+        return str(self.event["data"]["object"]["metadata"]["purchase_id"])
+
+
+class Endpoint(httpx.AsyncBaseTransport):
+    """``status`` decides on the answer to request number n; a request takes ``seconds``."""
+
+    def __init__(self, status: Callable[[int], int] = lambda _: 200, seconds: float = 0) -> None:
+        self.received: list[Received] = []
+        self.at_once_max = 0
+        self._at_once = 0
+        self._status = status
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        number = len(self.received)
+        self.received.append(Received(await request.aread(), request.headers["stripe-signature"]))
+        self._at_once += 1
+        self.at_once_max = max(self.at_once_max, self._at_once)
+        await asyncio.sleep(self._seconds)
+        self._at_once -= 1
+        status = self._status(number)
+        if status == 0:
+            raise httpx.ConnectError("nobody is there")
+        return httpx.Response(status, text=f"answer {number}")
+
+    @property
+    def types(self) -> list[str]:
+        return [each.event["type"].removeprefix("checkout.session.") for each in self.received]
+
+    @property
+    def purchases(self) -> list[str]:
+        return [each.purchase for each in self.received]
+
+    def gateway(self, **mischief: Any) -> Gateway:
+        return Gateway(URL, [SECRET], mischief=Mischief().but(mischief), transport=self)
+
+
+def opened(gateway: Gateway, purchase: str = "p") -> str:
+    """A checkout session for a purchase; its id."""
+    metadata = {"purchase_id": purchase}
+    return gateway.books.open({**FORM, "metadata": metadata, "payment_intent_data": {"metadata": metadata}}).id
