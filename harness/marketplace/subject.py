@@ -63,7 +63,7 @@ WITHOUT = {
 """What a scenario may have and a subject may be ``without``: word to meaning."""
 
 KEYS = ("name", "description", "roles", "client_role", "schemas", "ids", "without", "migrations", "down")
-TABLES = ("fixtures", "probes", "calls", "refusals")
+TABLES = ("executors", "fixtures", "probes", "calls", "refusals")
 
 
 def call_name(operation: type) -> str:
@@ -78,8 +78,9 @@ CALLS: Mapping[str, type] = {call_name(operation): operation for operation in ge
 class Subject:
     """What ``subject.toml`` says. Files are in the order in which they are to be run: ``down`` undoes, latest first.
 
-    Sessions of clients take ``client_role`` (None: they stay what they are). ``ids`` is one of ``names.IDS``; the words
-    in ``without`` are of ``WITHOUT``.
+    Sessions of clients take ``client_role`` (None: they stay what they are). ``executors`` are other roles, each with
+    the names of the functions that it may execute as well. ``ids`` is one of ``names.IDS``; the words in ``without``
+    are of ``WITHOUT``.
     ``digest`` is twelve hex digits over ``subject.toml`` and the migrations: a schedule is replayed on no other text.
     """
 
@@ -89,6 +90,7 @@ class Subject:
     digest: str
     roles: tuple[str, ...]
     client_role: str | None
+    executors: Mapping[str, tuple[str, ...]]
     schemas: tuple[str, ...]
     ids: str
     without: tuple[str, ...]
@@ -186,6 +188,7 @@ def _read(file: TomlFile) -> Subject:
         digest=digest_of(file, migrations),
         roles=roles,
         client_role=role or None,
+        executors={each: file.strings("executors", each) for each in file.keys("executors", roles)},
         schemas=file.strings("", "schemas", ("public",)),
         ids=ids,
         without=without,

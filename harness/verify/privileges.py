@@ -17,6 +17,7 @@ from harness.marketplace.properties.grants import (
     Owner,
     Routine,
     check_grants,
+    may_execute,
 )
 from harness.marketplace.subject import Subject
 from harness.words.verdict import Verdict, Violation
@@ -34,13 +35,14 @@ def judge_privileges(connection: psycopg.Connection[Any], subject: Subject) -> d
         routines = cursor.execute(ROUTINES_SQL, parameters).fetchall()
     with connection.cursor(row_factory=class_row(Owner)) as cursor:
         owners = cursor.execute(OWNERS_SQL, parameters).fetchall()
-    violations = check_grants(routines, owners, frozenset({subject.client_role}))
+    violations = check_grants(routines, owners, frozenset({subject.client_role}), subject.executors)
     calls = connection.execute(_CALLS, parameters).fetchall()
     attempts = 0
     for role in (*subject.roles, None):
         if role == subject.client_role:
             continue
-        tried, found = _try_as(connection, role, calls)
+        forbidden = [call for call in calls if not may_execute(role or "", call[0], subject.executors)]
+        tried, found = _try_as(connection, role, forbidden)
         attempts += tried
         violations += found
     verdict = Verdict.VIOLATED if violations else Verdict.HOLDS if attempts else Verdict.NOT_EXERCISED

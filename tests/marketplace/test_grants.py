@@ -30,6 +30,16 @@ def test_a_function_for_others_is_not(role: str) -> None:
     assert violation.why == f"shop.pay(uuid) may be executed by {role}"
 
 
+def test_another_role_may_be_given_functions_by_name_and_those_alone() -> None:
+    by_api = [
+        Routine(signature, True, False, "shop, pg_temp", ("api", "service_role"))
+        for signature in ("shop.pay(uuid)", "refund(uuid,numeric)")
+    ]
+    assert check_grants(by_api, [], executors={"api": ["pay", "refund"]}) == []
+    (violation,) = check_grants(by_api, [], executors={"api": ["pay"], "other": ["refund"]})
+    assert violation.why == "refund(uuid,numeric) may be executed by api"
+
+
 def test_a_trigger_function_cannot_be_called() -> None:
     assert check_grants([Routine("shop.audit()", False, True, "shop, pg_temp", ("PUBLIC",))], []) == []
 

@@ -73,6 +73,12 @@ def test_migrations_keep_the_order_of_the_globs_and_down_is_latest_first(folder:
     assert [path.name for path in subject.down] == ["2.sql", "1.sql"]
 
 
+def test_other_roles_are_given_functions_by_name(folder: Path) -> None:
+    edit(folder, "[fixtures]", '[executors]\napi = ["pay", "refund"]\n\n[fixtures]')
+    edit(folder, "migrations =", 'roles = ["api"]\nmigrations =')
+    assert load_subject("tiny", folder.parent).executors == {"api": ("pay", "refund")}
+
+
 def test_the_digest_is_that_of_every_text_that_decides_a_run(folder: Path) -> None:
     seen = {load_subject("tiny", folder.parent).digest, load_subject("tiny", folder.parent).digest}
     assert all(re.fullmatch("[0-9a-f]{12}", digest) for digest in seen)
@@ -155,6 +161,11 @@ MISTAKES = [
     ("up/*.sql", "down/*.sql", r"subject\.toml:3: migrations: 'down/\*\.sql' matches no file; expected files in "),
     ("up/*.sql", "/up/*.sql", r"subject\.toml:3: migrations: '/up/\*\.sql' is no pattern"),
     ("migrations", 'roles = "anon"\nmigrations', r"subject\.toml:3: roles is 'anon'; expected a list of strings"),
+    (
+        "[fixtures]",
+        '[executors]\napi = ["pay"]\n[fixtures]',
+        r"subject\.toml:\d+: unknown key 'api'",
+    ),
     ("migrations", 'client_role = "x"\nmigrations', r"subject\.toml:3: client_role 'x' is not among the roles"),
     ("migrations", 'without = ["unlistd"]\nmigrations', r"toml:3: without: unknown word 'unlistd'; .*mean 'unlisted'"),
     ("migrations", 'ids = "serial"\nmigrations', r"subject\.toml:3: ids is 'serial'; expected uuid or bigint"),

@@ -5,6 +5,7 @@ Everything happens in one transaction that is rolled back: a test sees the start
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -77,11 +78,11 @@ class Case(NamedTuple):
 
 
 class Refused(Exception):
-    """A function raised: with this SQLSTATE and this message."""
+    """A function raised: with this SQLSTATE, this message and, where it has one, the JSON object of its detail."""
 
-    def __init__(self, state: str, code: str) -> None:
-        super().__init__(state, code)
-        self.state, self.code = state, code
+    def __init__(self, state: str, code: str, detail: Any) -> None:
+        super().__init__(state, code, detail)
+        self.state, self.code, self.detail = state, code, detail
 
 
 RAISED = "P0001"
@@ -89,11 +90,12 @@ RAISED = "P0001"
 
 
 class Shop:
-    """One session of a client (role ``service_role``) on a start."""
+    """One session of a client, in a role, on a start."""
 
-    def __init__(self, connection: psycopg.Connection[Any], start: Start) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], start: Start, role: str) -> None:
         subject = load_subject("reference", bundled("sql"))
-        self._connection = connection
+        self.connection = connection
+        self._role = sql.Identifier(role)
         self._names = Names(subject.ids, start, ["new"])
         self._probes = Probes(subject, self._names)
         for statement in filling(subject, self._names, start, connection):
@@ -102,7 +104,7 @@ class Shop:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Nothing of what happens in the block stays."""
-        with self._connection.transaction(force_rollback=True):
+        with self.connection.transaction(force_rollback=True):
             yield
 
     def ask(self, function: str, *arguments: Any) -> list[dict[str, Any]]:
@@ -113,19 +115,21 @@ class Shop:
 
     def execute(self, query: sql.Composed | sql.SQL, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """A statement of the client's own."""
-        connection = self._connection
+        connection = self.connection
         try:
             with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-                connection.execute("SET LOCAL ROLE service_role")
-                cursor.execute(query, [self._id(parameter) for parameter in parameters])
+                connection.execute(sql.SQL("SET LOCAL ROLE {}").format(self._role))
+                cursor.execute(query, [self.id_of(parameter) for parameter in parameters])
                 rows = cursor.fetchall() if cursor.description else []
                 connection.execute("RESET ROLE")
         except psycopg.Error as error:
-            raise Refused(error.sqlstate or "", error.diag.message_primary or str(error)) from error
+            diag = error.diag
+            detail = json.loads(diag.message_detail) if error.sqlstate == RAISED and diag.message_detail else None
+            raise Refused(error.sqlstate or "", diag.message_primary or str(error), self._name(detail)) from error
         return [{column: self._name(value) for column, value in row.items()} for row in rows]
 
     def state(self) -> State:
-        row = self._connection.execute(self._probes.query_of_all(self._connection)).fetchone()
+        row = self.connection.execute(self._probes.query_of_all(self.connection)).fetchone()
         assert row is not None
         return self._probes.state(row[0].encode())
 
@@ -139,14 +143,17 @@ class Shop:
             {thing: after.get(thing) for thing in {**before, **after} if before.get(thing) != after.get(thing)}
         )
 
-    def _id(self, value: Any) -> Any:
+    def id_of(self, value: Any) -> Any:
+        """The id of what is named; a list of them for a list; anything else as it is."""
         if isinstance(value, Named):
             return self._names.id_of(value.kind, value.name)
-        return [self._id(each) for each in value] if isinstance(value, list) else value
+        return [self.id_of(each) for each in value] if isinstance(value, list) else value
 
     def _name(self, value: Any) -> Any:
-        if isinstance(value, UUID):
+        if isinstance(value, UUID | str):
             return self._names.name_of(str(value))
+        if isinstance(value, dict):
+            return {key: self._name(each) for key, each in value.items()}
         return [self._name(each) for each in value] if isinstance(value, list) else value
 
 
@@ -165,10 +172,10 @@ def installed(server: AnyServer, *, instrumented: bool) -> Iterator[str]:
 
 
 @contextmanager
-def opened(connection: psycopg.Connection[Any], start: Start) -> Iterator[Shop]:
+def opened(connection: psycopg.Connection[Any], start: Start, role: str = "service_role") -> Iterator[Shop]:
     """A shop on empty tables of the reference subject; they are empty again afterwards."""
     with connection.transaction(force_rollback=True):
-        yield Shop(connection, start)
+        yield Shop(connection, start, role)
 
 
 def facts(state: State) -> dict[str, str]:

@@ -16,7 +16,9 @@ from harness.marketplace.properties.grants import OWNERS_SQL, ROUTINES_SQL, Owne
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
 
+API = {"api_buy_credits", "api_purchase_leads", "api_read_purchase", "api_stripe_event"}
 SERVED = {
+    *API,
     "apply_stripe_event",
     "claim_idempotency_key",
     "complete_credit_lead_purchase",
@@ -31,7 +33,7 @@ SERVED = {
     "sweep_expired_reservations",
     "validate_and_lock_leads_for_purchase",
 }
-INTERNAL = {"lock_leads", "why_unsaleable"}
+INTERNAL = {"first_answer", "lock_leads", "shown_purchase", "why_unsaleable", "workspace_of_token"}
 TRIGGERS = {"refuse_ledger_change"}
 
 TABLES = {
@@ -46,6 +48,8 @@ TABLES = {
     "workspace_credits",
     "workspaces",
 }
+UNREAD = {"api_tokens"}
+"""Nobody reads these but the functions."""
 
 GENEROUS = """
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
@@ -98,9 +102,10 @@ def test_the_catalog(connection: psycopg.Connection[Any]) -> None:
     schemas = {"schemas": ["public"]}
     routines = connection.cursor(row_factory=class_row(Routine)).execute(ROUTINES_SQL, schemas).fetchall()
     owners = connection.cursor(row_factory=class_row(Owner)).execute(OWNERS_SQL, schemas).fetchall()
-    assert check_grants(routines, owners) == []
+    assert check_grants(routines, owners, executors={"marketplace_api": API}) == []
     assert {routine.signature.split("(")[0] for routine in routines} == SERVED | INTERNAL | TRIGGERS
     assert {routine.signature.split("(")[0] for routine in routines if "service_role" in routine.executors} == SERVED
+    assert {routine.signature.split("(")[0] for routine in routines if "marketplace_api" in routine.executors} == API
     assert {routine.search_path for routine in routines} == {"public, pg_temp"}
     definers = {routine.signature.split("(")[0] for routine in routines if routine.security_definer}
     assert definers == SERVED | INTERNAL
@@ -123,10 +128,21 @@ def test_nobody_else_executes(undone: psycopg.Connection[Any], role: str, name: 
         undone.execute(call)
 
 
-@pytest.mark.parametrize("name", sorted(SERVED))
-def test_the_service_executes(undone: psycopg.Connection[Any], name: str) -> None:
+@pytest.mark.parametrize("name", sorted((SERVED | INTERNAL) - API))
+def test_the_api_executes_nothing_else(undone: psycopg.Connection[Any], name: str) -> None:
     call = functions(undone)[name]
-    act_as(undone, "service_role")
+    act_as(undone, "marketplace_api")
+    with pytest.raises(errors.InsufficientPrivilege, match=f"permission denied for function {name}"):
+        undone.execute(call)
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [*(("service_role", name) for name in sorted(SERVED)), *(("marketplace_api", name) for name in sorted(API))],
+)
+def test_who_may_executes(undone: psycopg.Connection[Any], role: str, name: str) -> None:
+    call = functions(undone)[name]
+    act_as(undone, role)
     try:
         undone.execute(call)
     except errors.InsufficientPrivilege:
@@ -195,7 +211,7 @@ def test_the_monitor_reads_what_it_needs_and_nothing_else(connection: psycopg.Co
     assert rows == {(table, role, "SELECT", column) for table, columns in MONITORED.items() for column in columns}
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
+@pytest.mark.parametrize("table", sorted(TABLES | UNREAD))
 def test_the_monitor_sees_no_more_of_a_table(undone: psycopg.Connection[Any], table: str) -> None:
     act_as(undone, "marketplace_monitor")
     with pytest.raises(errors.InsufficientPrivilege):
@@ -210,8 +226,8 @@ def test_the_monitor_executes_nothing(undone: psycopg.Connection[Any], name: str
         undone.execute(call)
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
-@pytest.mark.parametrize("role", ["anon", "authenticated", STRANGER])
+@pytest.mark.parametrize("table", sorted(TABLES | UNREAD))
+@pytest.mark.parametrize("role", ["anon", "authenticated", "marketplace_api", STRANGER])
 def test_nobody_else_reads(undone: psycopg.Connection[Any], role: str, table: str) -> None:
     act_as(undone, role)
     with pytest.raises(errors.InsufficientPrivilege):

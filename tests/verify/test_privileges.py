@@ -38,9 +38,11 @@ def spoilt(connection: Connection) -> Iterator[Connection]:
 def test_reference_turns_everybody_away(connection: Connection, reference: Subject) -> None:
     entry = judge_privileges(connection, reference)
     assert (entry["verdict"], entry["violating_schedules"]) == ("holds", 0)
-    # Every function, as every role but the service's, and as one of no role at all.
-    assert entry["schedules"] % len(reference.roles) == 0
+    # Every function, as every role but the service's, and as one of no role at all; but for what the API is given.
+    given = sum(map(len, reference.executors.values()))
+    assert (entry["schedules"] + given) % len(reference.roles) == 0
     assert entry["schedules"] > 20
+    assert given == 4
     assert "why" not in entry
 
 
@@ -97,6 +99,16 @@ def test_one_open_door_is_found_whatever_it_is(kind: str, spoilt: Connection, re
     for who in (*others, "PUBLIC"):
         assert f"{who} called {signature}" in entry["why"]
     assert entry["schedules"] == before + len(others) + 1
+
+
+def test_a_role_that_may_execute_something_may_not_execute_the_rest(spoilt: Connection, reference: Subject) -> None:
+    spoilt.execute(b"GRANT EXECUTE ON FUNCTION complete_credit_top_up(uuid) TO marketplace_api")
+    entry = judge_privileges(spoilt, reference)
+    assert entry["verdict"] == "violated"
+    assert entry["why"] == (
+        "complete_credit_top_up(uuid) may be executed by marketplace_api; "
+        "marketplace_api called complete_credit_top_up(uuid) and was not turned away"
+    )
 
 
 def test_a_shut_procedure_is_no_violation(spoilt: Connection, reference: Subject) -> None:

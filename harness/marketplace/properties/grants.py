@@ -7,8 +7,9 @@ whose ``search_path`` is not pinned, or does not name ``pg_temp`` last, can be m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.words.verdict import Violation
 
@@ -75,18 +76,38 @@ class Owner:
 
 
 def check_grants(
-    routines: Iterable[Routine], owners: Iterable[Owner], allowed: frozenset[str] = frozenset({SERVICE_ROLE})
+    routines: Iterable[Routine],
+    owners: Iterable[Owner],
+    allowed: frozenset[str] = frozenset({SERVICE_ROLE}),
+    executors: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[Violation]:
-    """Every routine that others than ``allowed`` may call, every search path that a caller can bend."""
-    return [Violation(ONLY_SERVICE_ROLE, why, guilty) for why, guilty in _offences(routines, owners, allowed)]
+    """Every routine that others than ``allowed`` may call, every search path that a caller can bend.
+
+    ``executors`` are roles that may call some routines besides, by name.
+    """
+    return [
+        Violation(ONLY_SERVICE_ROLE, why, guilty) for why, guilty in _offences(routines, owners, allowed, executors)
+    ]
+
+
+def may_execute(role: str, signature: str, executors: Mapping[str, Collection[str]]) -> bool:
+    """Is the routine of this signature (``shop.pay(uuid)``) among those that the role may call besides?"""
+    return signature.partition("(")[0].rpartition(".")[2] in executors.get(role, ())
 
 
 def _offences(
-    routines: Iterable[Routine], owners: Iterable[Owner], allowed: frozenset[str]
+    routines: Iterable[Routine],
+    owners: Iterable[Owner],
+    allowed: frozenset[str],
+    executors: Mapping[str, Collection[str]],
 ) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     for routine in routines:
         guilty = (("function", routine.signature),)
-        others = [role for role in routine.executors if role not in allowed]
+        others = [
+            role
+            for role in routine.executors
+            if role not in allowed and not may_execute(role, routine.signature, executors)
+        ]
         # A trigger function cannot be called; it runs for whoever may write the table.
         if others and not routine.is_trigger:
             who = PUBLIC if PUBLIC in others else ", ".join(others)

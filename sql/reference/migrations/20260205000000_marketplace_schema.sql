@@ -20,12 +20,14 @@ CREATE TABLE workspace_credits (
   balance money_amount NOT NULL DEFAULT 0
 );
 
--- workspace_id is the seller. last_reserved_at is written with every reservation, so that under REPEATABLE READ a buyer
--- whose snapshot is too old to see the reservation fails to lock the lead (40001).
+-- workspace_id is the seller; contact is what a buyer pays for, and shown to nobody else. last_reserved_at is written with
+-- every reservation, so that under REPEATABLE READ a buyer whose snapshot is too old to see the reservation fails to lock
+-- the lead (40001).
 CREATE TABLE leads (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   workspace_id uuid NOT NULL REFERENCES workspaces,
   price money_amount,
+  contact jsonb,
   marketplace_status text NOT NULL DEFAULT 'available'
     CHECK (marketplace_status IN ('available', 'unlisted', 'sold')),
   sold_count integer NOT NULL DEFAULT 0 CHECK (sold_count BETWEEN 0 AND 1),
@@ -130,10 +132,20 @@ CREATE TABLE api_idempotency_keys (
   CONSTRAINT api_idempotency_keys_answered CHECK ((status = 'completed') = (response IS NOT NULL))
 );
 
+-- Who shows a token acts for its workspace. A copy of this table opens nothing: it holds the SHA-256 of each token.
+CREATE TABLE api_tokens (
+  token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
+  workspace_id uuid NOT NULL REFERENCES workspaces,
+  scopes text[] NOT NULL CHECK (scopes <@ ARRAY['read', 'purchase']),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  revoked_at timestamptz
+);
+CREATE INDEX api_tokens_workspace ON api_tokens (workspace_id);
+
 -- Hosted databases often give new tables to everybody, too.
 REVOKE ALL ON FUNCTION refuse_ledger_change() FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON SEQUENCE credit_ledger_id_seq FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON
   workspaces, workspace_credits, leads, marketplace_purchases, marketplace_purchase_items, credit_purchases,
-  credit_ledger, lead_reservations, processed_webhook_events, api_idempotency_keys
+  credit_ledger, lead_reservations, processed_webhook_events, api_idempotency_keys, api_tokens
 FROM PUBLIC, anon, authenticated, service_role;

@@ -21,9 +21,9 @@ BEGIN
   SELECT p_purchase_id, lead.id, lead.price FROM leads AS lead WHERE lead.id = ANY (p_lead_ids);
 
   IF p_payment_method = 'stripe' THEN
-    -- Half an hour is the shortest life that Stripe gives to a checkout session.
+    -- Half an hour is the shortest life that Stripe gives to a checkout session, and five minutes are for asking again.
     INSERT INTO lead_reservations (purchase_id, lead_id, workspace_id, expires_at)
-    SELECT p_purchase_id, wanted.id, p_workspace_id, clock_timestamp() + interval '30 minutes'
+    SELECT p_purchase_id, wanted.id, p_workspace_id, clock_timestamp() + interval '35 minutes'
     FROM unnest(p_lead_ids) AS wanted (id);
     UPDATE leads AS lead SET last_reserved_at = clock_timestamp() WHERE lead.id = ANY (p_lead_ids);
   END IF;
