@@ -128,7 +128,7 @@ BEGIN
       RAISE EXCEPTION 'amount_not_payable' USING DETAIL = jsonb_build_object('total', round(required, 2)::text);
     END IF;
     response := shown_purchase(p_purchase_id, workspace) || jsonb_build_object('checkout_expires_at', (
-      SELECT extract(epoch FROM min(held.expires_at))::bigint
+      SELECT floor(extract(epoch FROM min(held.expires_at)))::bigint
       FROM lead_reservations AS held WHERE held.purchase_id = p_purchase_id
     ));
   END IF;
@@ -172,7 +172,7 @@ BEGIN
       'credit_purchase', jsonb_build_object(
         'id', p_credit_purchase_id, 'status', 'pending', 'amount', round(p_amount, 2)::text
       ),
-      'checkout_expires_at', extract(epoch FROM now() + interval '35 minutes')::bigint
+      'checkout_expires_at', floor(extract(epoch FROM now() + interval '35 minutes'))::bigint
     );
     IF p_key IS NOT NULL THEN
       PERFORM complete_idempotency_key(workspace, endpoint, p_key, response);
