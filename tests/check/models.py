@@ -131,9 +131,9 @@ def histories(draw: st.DrawFn, model: Model, sessions: int = 3, size: int = 5) -
 
 
 @st.composite
-def corrupted(draw: st.DrawFn, model: Model) -> Recorded:
+def corrupted(draw: st.DrawFn, model: Model, size: int = 5) -> Recorded:
     """A recorded history with one answer of another, or with another final state: often, not always, inexplicable."""
-    recorded = draw(histories(model))
+    recorded = draw(histories(model, size=size))
     answered = [i for i, call in enumerate(recorded.calls) if call.result.status in (Status.OK, Status.REFUSED)]
     change_an_answer = draw(st.booleans())
     if answered and change_an_answer:
