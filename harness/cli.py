@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
+from harness.commands.monitor import monitor
 from harness.configuration import configure
 from harness.options import (
     Database,
@@ -41,6 +42,7 @@ app = App(
 configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
+app.command(monitor)
 
 
 def _place(dsn: str | None, database: str) -> str:

@@ -44,11 +44,11 @@ Isolation = Literal["read committed", "repeatable read", "serializable"]
 Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
 
 
-def seconds(text: str) -> float:
-    """``90``, ``90s``, ``5m``, ``1h`` in seconds. Raises ``UsageError``."""
+def seconds(text: str, option: str = "--budget") -> float:
+    """``90``, ``90s``, ``5m``, ``1h`` in seconds. Raises ``UsageError``, which names the option."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text, re.ASCII)
     if not found or float(found[1]) <= 0:
-        raise UsageError("bad-budget", f"--budget {text!r} is no duration", expected="60s, 5m or 1h")
+        raise UsageError("bad-budget", f"{option} {text!r} is no duration", expected="60s, 5m or 1h")
     return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
 
 

@@ -3,6 +3,7 @@
 from harness.doors.keeping import database_status, psql, start_database, stop_database
 from harness.doors.listing import list_scenarios
 from harness.doors.living import model
+from harness.doors.monitoring import monitor
 from harness.doors.replaying import replay
 from harness.doors.saying import INTERRUPTED
 from harness.doors.sweeping import faults
@@ -15,6 +16,7 @@ __all__ = [
     "faults",
     "list_scenarios",
     "model",
+    "monitor",
     "psql",
     "replay",
     "start_database",
