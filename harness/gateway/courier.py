@@ -7,15 +7,15 @@ answered with a 2xx stays outstanding.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import httpx
-
 from harness.gateway.books import Event
+from harness.gateway.carrier import Carrier, UnansweredError
 from harness.gateway.mischief import Journey, Loss, Mischief, journeys
 from harness.gateway.signature import signature_header
 
@@ -66,14 +66,15 @@ class Delivery:
 
 
 class Courier:
-    """Sends events with a client of httpx. ``mischief`` and ``endpoint`` may be changed at any time."""
+    """Sends events by a carrier. ``mischief`` and ``endpoint`` may be changed at any time."""
 
-    def __init__(self, client: httpx.AsyncClient, endpoint: Endpoint, mischief: Mischief) -> None:
+    def __init__(self, carrier: Carrier, endpoint: Endpoint, mischief: Mischief) -> None:
         self.endpoint = endpoint
         self.deliveries: list[Delivery] = []
-        self._client = client
+        self._carrier = carrier
         self._made = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
         self._defects: list[BaseException] = []
         self._shelf: list[asyncio.Event] = []
         self._gate: list[asyncio.Event] | None = None
@@ -124,9 +125,11 @@ class Courier:
 
     async def drain(self, seconds_max: float) -> list[Delivery]:
         """Wait until everything is acknowledged or given up, at most so long; what is outstanding then."""
-        deadline = asyncio.get_running_loop().time() + seconds_max
-        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
-            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max):
+                while self._tasks:
+                    self._idle.clear()
+                    await self._idle.wait()
         if self._defects:
             raise self._defects[0]
         return self.outstanding()
@@ -148,6 +151,8 @@ class Courier:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
         if not task.cancelled() and (defect := task.exception()):
             self._defects.append(defect)
 
@@ -194,12 +199,13 @@ class Courier:
         }
         began = time.perf_counter()
         try:
-            answer = await self._client.post(
-                self.endpoint.url, content=body, headers=headers, timeout=kind.timeout_ms / 1000
-            )
-            attempt.status, attempt.answer = answer.status_code, answer.text[:ANSWER_MAX]
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            attempt.error = f"{type(error).__name__}: {error}"
+            async with asyncio.timeout(kind.timeout_ms / 1000):
+                attempt.status, answer = await self._carrier.carry(self.endpoint.url, headers, body)
+            attempt.answer = answer.decode(errors="replace")[:ANSWER_MAX]
+        except UnansweredError as error:
+            attempt.error = str(error)
+        except TimeoutError:
+            attempt.error = f"no answer within {kind.timeout_ms} ms"
         attempt.seconds = time.perf_counter() - began
         return attempt
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
 from harness.gateway.books import Books, Means
+from harness.gateway.carrier import Carrier, Sockets
 from harness.gateway.checkout import Checkout
 from harness.gateway.courier import Courier, Delivery, Endpoint
 from harness.gateway.keys import Keys
@@ -20,7 +19,7 @@ class Gateway:
     """An asynchronous context manager; the end of it ends every delivery, and ``outstanding`` says what is left.
 
     ``url`` and ``secrets`` are those of the webhook endpoint, ``base`` is the gateway's own address, where customers
-    pay. ``transport`` replaces the network: an ``httpx.ASGITransport`` delivers to an application in this process.
+    pay. ``carrier`` replaces the network: ``Application(app)`` delivers to an application in this process.
     """
 
     def __init__(
@@ -30,19 +29,16 @@ class Gateway:
         *,
         mischief: Mischief | None = None,
         base: str = "http://127.0.0.1",
-        transport: httpx.AsyncBaseTransport | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
-        # No proxy of the environment's: the endpoint is on this machine.
-        client = httpx.AsyncClient(transport=transport, trust_env=False, limits=httpx.Limits(max_connections=None))
-        self.courier = Courier(client, Endpoint(url, list(secrets)), mischief or Mischief())
+        self._carrier = carrier or Sockets()
+        self.courier = Courier(self._carrier, Endpoint(url, list(secrets)), mischief or Mischief())
         self.books = Books(self.courier.post, base)
         self.keys = Keys()
-        self._client = client
         self._requests = 0
         self._settling: set[asyncio.Task[Checkout]] = set()
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
         return self
 
     async def __aexit__(
@@ -53,7 +49,7 @@ class Gateway:
         try:
             await self.courier.close()
         finally:
-            await self._client.__aexit__(kind, error, traceback)
+            await self._carrier.close()
 
     def pay(self, session: str, means: Means = Means.IMMEDIATE, after_ms: int = 0) -> Checkout:
         """The customer pays. What becomes of a slow payment is known so many milliseconds later, if it is to be."""

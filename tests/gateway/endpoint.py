@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from harness.gateway.carrier import UnansweredError
 from harness.gateway.gateway import Gateway
 from harness.gateway.mischief import Mischief
 
@@ -41,7 +40,7 @@ class Received:
         return str(self.event["data"]["object"]["metadata"]["purchase_id"])
 
 
-class Endpoint(httpx.AsyncBaseTransport):
+class Endpoint:
     """``status`` decides on the answer to request number n; a request takes ``seconds``."""
 
     def __init__(self, status: Callable[[int], int] = lambda _: 200, seconds: float = 0) -> None:
@@ -51,17 +50,21 @@ class Endpoint(httpx.AsyncBaseTransport):
         self._status = status
         self._seconds = seconds
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        assert url == URL
         number = len(self.received)
-        self.received.append(Received(await request.aread(), request.headers["stripe-signature"]))
+        self.received.append(Received(body, headers["stripe-signature"]))
         self._at_once += 1
         self.at_once_max = max(self.at_once_max, self._at_once)
         await asyncio.sleep(self._seconds)
         self._at_once -= 1
         status = self._status(number)
         if status == 0:
-            raise httpx.ConnectError("nobody is there")
-        return httpx.Response(status, text=f"answer {number}")
+            raise UnansweredError("nobody is there")
+        return status, f"answer {number}".encode()
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
     @property
     def types(self) -> list[str]:
@@ -72,7 +75,7 @@ class Endpoint(httpx.AsyncBaseTransport):
         return [each.purchase for each in self.received]
 
     def gateway(self, **mischief: Any) -> Gateway:
-        return Gateway(URL, [SECRET], mischief=Mischief().but(mischief), transport=self)
+        return Gateway(URL, [SECRET], mischief=Mischief().but(mischief), carrier=self)
 
 
 def opened(gateway: Gateway, purchase: str = "p") -> str:
