@@ -10,147 +10,103 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import stripe
+
+from harness.purchase.connections import Connections
+from harness.purchase.refusals import Refusal
+from harness.purchase.store import Event, Store
 
 TOLERANCE_SECONDS = 300
 """How old a signature may be, as Stripe has it."""
-
-CURRENCY = "usd"
-"""Of every price here; amounts of Stripe are in its hundredth part."""
 
 PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 ENDED = frozenset({"checkout.session.expired", "checkout.session.async_payment_failed"})
 REFUNDED = "charge.refunded"
 KNOWN = PAID | ENDED | {REFUNDED}
 
+KINDS = {"purchase_id": "purchase", "credit_purchase_id": "credit_purchase"}
+"""The metadata that says what an event is about, and what that is called."""
+
 EVENT_ID = re.compile(r"[!-~]{1,255}")
-
-TRY_AGAIN = ("08", "40001", "40P01", "53", "55P03", "57")
-"""How the SQLSTATEs begin after which another delivery may fare better: connection, conflict, resources, lock,
-intervention."""
+CURRENCY = re.compile(r"[a-z]{3}")
+CENTS_MAX = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent back: an HTTP status and a JSON object.
+class Outcome(StrEnum):
+    """What came of a delivery that is answered with 200."""
 
-    ``already_completed`` says of a 200 that an earlier delivery had done the work; it is for the metrics.
-    """
-
-    status: int
-    body: Mapping[str, Any]
-    already_completed: bool = False
+    APPLIED = "applied"
+    ALREADY_COMPLETED = "already_completed"
+    IGNORED = "ignored"
 
 
-RECEIVED = Answer(200, {"received": True})
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What matters of an event of ours. ``captured`` is (amount in cents, currency) where money came in."""
-
-    id: str
-    type: str
-    purchase: UUID
-    captured: tuple[int, str] | None
-
-
-class MalformedError(Exception):
-    """The body is signed and yet no event that can be understood."""
-
-
-async def receive(connection: psycopg.AsyncConnection[Any], body: bytes, signature: str | None, secret: str) -> Answer:
+async def receive(connections: Connections, store: Store, body: bytes, signature: str | None, secret: str) -> Outcome:
     """One delivery: the raw body, its ``Stripe-Signature`` header, and the secret of the endpoint (``whsec_...``).
 
-    The connection is of the role ``service_role``, in autocommit mode. Raises what psycopg raises for an error that is
-    neither a no of the functions nor one that passes.
+    Raises ``Refusal``, and what psycopg raises: ``refusals.refusal_of`` says what that means.
     """
+    event = read_event(body, signature, secret)
+    if event is None:
+        return Outcome.IGNORED
+    async with connections.connection() as connection:
+        done_before = await store.apply_event(connection, event)
+    return Outcome.ALREADY_COMPLETED if done_before else Outcome.APPLIED
+
+
+def read_event(body: bytes, signature: str | None, secret: str) -> Event | None:
+    """The event in a body that Stripe has signed; None when it asks nothing of us. Raises ``Refusal``."""
     try:
         text = body.decode()
+        if signature is not None and not signature.isascii():
+            raise Refusal("bad_signature")
         stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS)
-        event = read_event(text)
-    except stripe.SignatureVerificationError:
-        return refusal(400, "bad_signature")
-    except (UnicodeDecodeError, MalformedError):
-        return refusal(400, "malformed_body")
-    if event is None:
-        return RECEIVED
-    try:
-        return await apply(connection, event)
-    except psycopg.errors.RaiseException as no:
-        return refusal(400, no.diag.message_primary or "refused")
-    except psycopg.Error as error:
-        # What libpq itself says, having lost the server, has no SQLSTATE.
-        lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError)
-        if lost or (error.sqlstate or "").startswith(TRY_AGAIN):
-            return refusal(503, "try_again")
-        raise
-
-
-def read_event(text: str) -> Event | None:
-    """The event in a body that Stripe has signed; None when it asks nothing of us. Raises ``MalformedError``."""
-    try:
         document = json.loads(text)
+    except stripe.SignatureVerificationError as error:
+        raise Refusal("bad_signature") from error
     except (ValueError, RecursionError) as error:
-        raise MalformedError from error
+        raise malformed("body") from error
     id_, type_ = member(document, "id", str), member(document, "type", str)
     if not EVENT_ID.fullmatch(id_):
-        raise MalformedError("id")
+        raise malformed("id")
     if type_ not in KNOWN:
         return None
-    subject = member(member(document, "data", dict), "object", dict)
-    metadata = subject.get("metadata") or {}
-    if not isinstance(metadata, dict) or "purchase_id" not in metadata:
+    thing = member(member(document, "data", dict), "object", dict)
+    metadata = thing.get("metadata")
+    names = [name for name in KINDS if isinstance(metadata, dict) and name in metadata]
+    if not names:
         # Something else is sold through the same account.
         return None
     try:
-        purchase = UUID(member(metadata, "purchase_id", str))
+        (name,) = names
+        about = UUID(member(metadata, name, str))
     except ValueError as error:
-        raise MalformedError("purchase_id") from error
-    if type_ == REFUNDED and not member(subject, "refunded", bool):
+        raise malformed("metadata") from error
+    if type_ == REFUNDED and not member(thing, "refunded", bool):
         # A part of the money went back: the purchase stands.
         return None
     captured = None
     if type_ in PAID:
-        if member(subject, "payment_status", str) == "unpaid":
+        if member(thing, "payment_status", str) == "unpaid":
             # By a method that takes days: async_payment_succeeded or _failed follows.
             return None
-        captured = (member(subject, "amount_total", int), member(subject, "currency", str))
-    return Event(id_, type_, purchase, captured)
-
-
-async def apply(connection: psycopg.AsyncConnection[Any], event: Event) -> Answer:
-    """Claim the event and do what it says, or neither."""
-    async with connection.transaction(), connection.cursor() as cursor:
-        if event.captured is not None:
-            amount, currency = event.captured
-            await cursor.execute("SELECT total FROM marketplace_purchases WHERE id = %s", [event.purchase])
-            row = await cursor.fetchone()
-            # Totals never change, so that this needs no lock.
-            if row is not None and (currency != CURRENCY or Decimal(amount) != row[0] * 100):
-                return refusal(400, "amount_mismatch")
-        await cursor.execute(
-            "SELECT already_completed FROM apply_stripe_event(%s, %s, %s)", [event.id, event.type, event.purchase]
-        )
-        row = await cursor.fetchone()
-    return Answer(200, {"received": True}, already_completed=row is not None and row[0] is True)
+        captured = (member(thing, "amount_total", int), member(thing, "currency", str))
+        if abs(captured[0]) > CENTS_MAX or not CURRENCY.fullmatch(captured[1]):
+            raise malformed("amount_total")
+    return Event(id_, type_, KINDS[name], about, captured)
 
 
 def member(of: Any, name: str, kind: type) -> Any:
-    """A member of a JSON object, of this type exactly. Raises ``MalformedError``."""
+    """A member of a JSON object, of this type exactly. Raises ``Refusal``."""
     value = of.get(name) if isinstance(of, dict) else None
     if type(value) is not kind:
-        raise MalformedError(name)
+        raise malformed(name)
     return value
 
 
-def refusal(status: int, code: str) -> Answer:
-    """A no, and why in one word."""
-    return Answer(status, {"error": code})
+def malformed(what: str) -> Refusal:
+    """The body is signed and yet no event that can be understood, because of this member."""
+    return Refusal("malformed_body", {"at": what})

@@ -15,10 +15,10 @@ import stripe
 from harness.db.any_server import AnyServer
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 from harness.marketplace.subject import load_subject
-from harness.purchase.webhook import RECEIVED, Answer, receive
 from harness.resources import bundled
 from harness.stress.arena import Arena, put_in_place
 from harness.stress.clients import clients
+from tests.purchase.delivery import APPLIED, BEFORE, IGNORED, Told, deliver
 from tests.purchase.stripe_side import SECRET, event, sign
 
 PAID, ASYNC_PAID = "checkout.session.completed", "checkout.session.async_payment_succeeded"
@@ -36,12 +36,12 @@ START = Start(
 class Endpoint(Arena):
     """A pending Stripe purchase ``s``, a pending one with credits ``c``, and a webhook endpoint."""
 
-    def post(self, body: bytes, signature: str | None = None) -> Answer:
+    def post(self, body: bytes, signature: str | None = None) -> Told:
         """One delivery, signed as it should be unless told otherwise."""
 
-        async def send() -> Answer:
+        async def send() -> Told:
             async with clients(self.dsn, self.subject, 1) as (connection,):
-                return await receive(connection, body, signature or sign(body), SECRET)
+                return await deliver(connection, body, signature or sign(body))
 
         return asyncio.run(send())
 
@@ -80,9 +80,9 @@ def endpoint(opened: Endpoint) -> Endpoint:
 )
 def test_every_event_has_its_effect_once(kind: str, after: str, endpoint: Endpoint) -> None:
     body = endpoint.event(kind)
-    assert endpoint.post(body) == Answer(200, {"received": True})
+    assert endpoint.post(body) == APPLIED
     assert endpoint.status == after
-    assert endpoint.post(body) == Answer(200, {"received": True}, already_completed=True)
+    assert endpoint.post(body) == BEFORE
     assert endpoint.status == after
 
 
@@ -99,10 +99,10 @@ NONE_OF_OURS: dict[str, Callable[[Endpoint], bytes]] = {
 @pytest.mark.parametrize("what", NONE_OF_OURS)
 def test_what_asks_nothing_of_us_is_acknowledged_and_has_no_effect(what: str, endpoint: Endpoint) -> None:
     before = endpoint.state()
-    assert endpoint.post(NONE_OF_OURS[what](endpoint)) == RECEIVED
+    assert endpoint.post(NONE_OF_OURS[what](endpoint)) == IGNORED
     assert endpoint.state() == before
     # Nor is the event claimed: when it comes with what it lacked, it counts.
-    assert endpoint.post(endpoint.event(PAID)).already_completed is False
+    assert endpoint.post(endpoint.event(PAID)) == APPLIED
     assert endpoint.status == "completed"
 
 
@@ -120,6 +120,11 @@ MALFORMED: dict[str, Callable[[Endpoint], bytes]] = {
     "a purchase that is a number": lambda endpoint: endpoint.event(PAID, metadata={"purchase_id": 1}),
     "an amount that is no integer": lambda endpoint: endpoint.event(PAID, amount_total=1050.0),
     "an amount that is true": lambda endpoint: endpoint.event(PAID, amount_total=True),
+    "an amount that fits nowhere": lambda endpoint: endpoint.event(PAID, amount_total=10**19),
+    "a currency that cannot be kept": lambda endpoint: endpoint.event(PAID, currency="us\0"),
+    "two things at once": lambda endpoint: endpoint.event(
+        PAID, metadata=dict.fromkeys(("purchase_id", "credit_purchase_id"), "00000000-0000-4000-8000-000000000000")
+    ),
     "no currency": lambda endpoint: endpoint.event(PAID, currency=None),
 }
 
@@ -127,7 +132,7 @@ MALFORMED: dict[str, Callable[[Endpoint], bytes]] = {
 @pytest.mark.parametrize("what", MALFORMED)
 def test_what_cannot_be_understood_is_refused(what: str, endpoint: Endpoint) -> None:
     before = endpoint.state()
-    assert endpoint.post(MALFORMED[what](endpoint)) == Answer(400, {"error": "malformed_body"})
+    assert endpoint.post(MALFORMED[what](endpoint)) == Told(400, "malformed_body")
     assert endpoint.state() == before
 
 
@@ -135,49 +140,49 @@ def test_what_cannot_be_understood_is_refused(what: str, endpoint: Endpoint) -> 
     "changes", [{"amount_total": 1049}, {"amount_total": 1051}, {"currency": "eur"}, {"amount_total": -1050}], ids=str
 )
 def test_another_amount_or_currency_buys_nothing(changes: dict[str, Any], endpoint: Endpoint) -> None:
-    assert endpoint.post(endpoint.event(PAID, **changes)) == Answer(400, {"error": "amount_mismatch"})
+    assert endpoint.post(endpoint.event(PAID, **changes)) == Told(400, "amount_mismatch")
     assert endpoint.status == "pending"
     # It was not claimed either.
-    assert endpoint.post(endpoint.event(PAID)) == RECEIVED
+    assert endpoint.post(endpoint.event(PAID)) == APPLIED
     assert endpoint.status == "completed"
 
 
 def test_a_no_of_the_functions_is_told_by_its_word(endpoint: Endpoint) -> None:
-    assert endpoint.post(endpoint.event(PAID, "nobody's")) == Answer(400, {"error": "purchase_not_found"})
+    assert endpoint.post(endpoint.event(PAID, "nobody's")) == Told(400, "purchase_not_found")
     wrong = endpoint.event(PAID, "c", amount_total=1000)
-    assert endpoint.post(wrong) == Answer(400, {"error": "wrong_payment_method"})
+    assert endpoint.post(wrong) == Told(400, "wrong_payment_method")
 
 
 def test_what_passes_is_to_be_tried_again(endpoint: Endpoint) -> None:
     body = endpoint.event(PAID)
 
-    async def send() -> list[Answer]:
+    async def send() -> list[Told]:
         async with clients(endpoint.dsn, endpoint.subject, 2) as (impatient, lost):
             # Somebody has the purchase, and who delivers will not wait for it.
             await impatient.execute("SET lock_timeout = '1ms'")
             with psycopg.connect(endpoint.dsn) as stranger:
                 stranger.execute("SELECT FROM marketplace_purchases FOR UPDATE")
-                answers = [await receive(impatient, body, sign(body), SECRET)]
+                answers = [await deliver(impatient, body, sign(body))]
             endpoint.owner.execute("SELECT pg_terminate_backend(%s)", [lost.info.backend_pid])
-            answers.append(await receive(lost, body, sign(body), SECRET))
+            answers.append(await deliver(lost, body, sign(body)))
             # The connection itself is gone now.
-            answers.append(await receive(lost, body, sign(body), SECRET))
-            answers.append(await receive(impatient, body, sign(body), SECRET))
+            answers.append(await deliver(lost, body, sign(body)))
+            answers.append(await deliver(impatient, body, sign(body)))
             return answers
 
-    again = Answer(503, {"error": "try_again"})
-    assert asyncio.run(send()) == [again, again, again, RECEIVED]
+    again = Told(503, "try_again")
+    assert asyncio.run(send()) == [again, again, again, APPLIED]
     assert endpoint.status == "completed"
 
 
 def test_an_error_of_ours_is_not_hidden(endpoint: Endpoint) -> None:
     with psycopg.connect(endpoint.dsn, autocommit=True) as owner:
-        owner.execute("ALTER FUNCTION apply_stripe_event(text, text, uuid, text) RENAME TO gone")
+        owner.execute("ALTER FUNCTION api_stripe_event(text, text, text, uuid, bigint, text) RENAME TO gone")
         try:
             with pytest.raises(psycopg.errors.UndefinedFunction):
                 endpoint.post(endpoint.event(PAID))
         finally:
-            owner.execute("ALTER FUNCTION gone(text, text, uuid, text) RENAME TO apply_stripe_event")
+            owner.execute("ALTER FUNCTION gone(text, text, text, uuid, bigint, text) RENAME TO api_stripe_event")
     assert endpoint.status == "pending"
 
 

@@ -15,10 +15,10 @@ from harness.marketplace.operations import Buy, Checkout, Deliver, Operation
 from harness.marketplace.properties import check_once
 from harness.marketplace.start import LeadStart, LeadState, Start
 from harness.marketplace.subject import Subject
-from harness.purchase import webhook
 from harness.stress.arena import SAFETY, Arena
 from harness.words.history import Result, Status
-from tests.purchase.stripe_side import SECRET, event, sign
+from tests.purchase.delivery import deliver
+from tests.purchase.stripe_side import event, sign
 
 BALANCE = Decimal(100)
 PRICE = Decimal(10)
@@ -62,11 +62,10 @@ class Market(Arena):
 
         async def post(connection: psycopg.AsyncConnection[Any], delivery: Deliver) -> Result:
             body = self.body(delivery)
-            answer = await webhook.receive(connection, body, sign(body), SECRET)
-            if answer.status == 200:
-                assert answer.body == {"received": True}
-                return Result(Status.OK, "", (("already_completed", answer.already_completed),))
-            return Result(Status.REFUSED if answer.status < 500 else Status.BUSY, answer.body["error"])
+            told = await deliver(connection, body, sign(body))
+            if told.status == 200:
+                return Result(Status.OK, "", (("already_completed", told.word == "already_completed"),))
+            return Result(Status.REFUSED if told.status < 500 else Status.BUSY, told.word)
 
         return post
 

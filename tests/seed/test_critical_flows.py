@@ -12,9 +12,9 @@ from psycopg.types.json import Jsonb
 from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Deliver
 from harness.marketplace.properties.facts import PAID
 from harness.marketplace.start import LeadState
-from harness.purchase.webhook import Answer, receive
 from harness.words.history import Result, Status
-from tests.purchase.stripe_side import SECRET, sign
+from tests.purchase.delivery import Told, deliver
+from tests.purchase.stripe_side import sign
 from tests.seed.conftest import Opened
 from tests.seed.market import BALANCE, PRICE, Market, buyers
 
@@ -157,18 +157,18 @@ def test_bad_signature_refused(market: Opened) -> None:
         "of another time": (body, sign(body).replace("t=", "t=1")),
     }
 
-    def send(body: bytes, signature: str | None) -> Answer:
-        told: list[Answer] = []
+    def send(body: bytes, signature: str | None) -> Told:
+        told: list[Told] = []
 
         async def post(connection: psycopg.AsyncConnection[Any], _: Deliver) -> Result:
-            told.append(await receive(connection, body, signature, SECRET))
+            told.append(await deliver(connection, body, signature))
             return Result(Status.FAILED, str(told[0].status))
 
         opened.ask(delivery, perform=post)
         return told[0]
 
     for what, (sent, signature) in forged.items():
-        assert send(sent, signature) == Answer(400, {"error": "bad_signature"}), what
+        assert send(sent, signature) == Told(400, "bad_signature"), what
     assert opened.rows() == before
     # It was the signature: the same body with its own is accepted, also a little late.
     assert send(body, sign(body, age=240)).status == 200
