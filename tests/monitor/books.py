@@ -19,9 +19,9 @@ MONITOR = "marketplace_monitor"
 
 
 @contextmanager
-def reference_database(server: AnyServer) -> Iterator[str]:
-    """The DSN of a database with the reference subject, as its owner."""
-    subject = load_subject("reference", bundled("sql"))
+def database_of(server: AnyServer, name: str = "reference") -> Iterator[str]:
+    """The DSN of a database with the bundled subject of that name, as its owner."""
+    subject = load_subject(name, bundled("sql"))
     server.ensure_roles(subject.roles)
     with server.database() as dsn:
         with psycopg.connect(dsn, autocommit=True) as connection:

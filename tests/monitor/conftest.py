@@ -8,13 +8,13 @@ import psycopg
 import pytest
 
 from harness.db.any_server import AnyServer
-from tests.monitor.books import Books, reference_database
+from tests.monitor.books import Books, database_of
 
 
 @pytest.fixture(scope="module")
 def marketplace(server: AnyServer) -> Iterator[str]:
     """Its DSN."""
-    with reference_database(server) as dsn:
+    with database_of(server) as dsn:
         yield dsn
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from harness.db.any_server import AnyServer
 from harness.monitor import database as module
 from harness.monitor.database import Database, opened
 from harness.monitor.threshold import Grade
 from harness.words.errors import CouldNotRun, HarnessError, UsageError
-from tests.monitor.books import MONITOR, Books, as_monitor
+from tests.monitor.books import MONITOR, Books, as_monitor, database_of
 
 HOUR = 3600.0
 
@@ -167,6 +168,19 @@ def test_it_does_not_wait_for_long(
     assert all(reading.reason.startswith(said) for reading in readings)
     books.purchase(books.lead(1))
     assert eye.sold(HOUR).grade is Grade.OK
+
+
+@pytest.mark.parametrize("name", ["published", "before"])
+def test_the_document_s_own_tables_are_read_without_the_indexes(server: AnyServer, name: str) -> None:
+    with database_of(server, name) as dsn, psycopg.connect(dsn, autocommit=True) as owner, opened(dsn) as eye:
+        books = Books(owner)
+        lead = books.lead(2)
+        books.purchase(lead, took=3)
+        books.purchase(lead, method="stripe", took=3)
+        sold, credits, stripe = eye.sold(HOUR), *eye.times(HOUR)
+    assert (sold.value, sold.leads) == (1, (str(lead),))
+    assert sold.figures == {"sold_count_above_one": 1, "in_several_purchases": 1}
+    assert (credits.grade, stripe.grade) == (Grade.ABOVE_EXPECTED, Grade.OK)
 
 
 def test_another_database_is_told_apart(database: str) -> None:

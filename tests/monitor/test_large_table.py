@@ -11,7 +11,7 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.monitor.database import LEADS_SHOWN_MAX, SOLD, TIMES
-from tests.monitor.books import as_monitor, reference_database
+from tests.monitor.books import as_monitor, database_of
 
 ROWS = 200_000
 HOURS = 200
@@ -26,7 +26,7 @@ ID = "lpad(to_hex({}), 32, '0')::uuid"
 
 @pytest.fixture(scope="module")
 def large(server: AnyServer) -> Iterator[psycopg.Connection[Any]]:
-    with reference_database(server) as dsn:
+    with database_of(server) as dsn:
         with psycopg.connect(dsn, autocommit=True) as owner, owner.transaction():
             # Without foreign keys and the CHECKs of each row, which cost most of the time and are not measured here.
             owner.execute("SET LOCAL session_replication_role = replica")
