@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -13,6 +14,11 @@ from harness.db.any_server import AnyServer
 # The same examples in every run, and no clock in the verdict: a red test is red again.
 hypothesis.settings.register_profile("house", derandomize=True, database=None, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that: ours are to be interrupted.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture
