@@ -15,7 +15,7 @@ from harness.db.any_server import AnyServer
 hypothesis.settings.register_profile("house", derandomize=True, database=None, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
-# A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that: ours are to be interrupted.
+# A script starts what it puts in the background with Ctrl-C ignored, which children inherit. Ours are interrupted.
 for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
