@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
 from harness.commands.monitor import monitor
+from harness.commands.serve import serve
 from harness.configuration import configure
 from harness.options import (
     Database,
@@ -43,6 +44,7 @@ configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
 app.command(monitor)
+app.command(serve)
 
 
 def _place(dsn: str | None, database: str) -> str:

@@ -6,6 +6,7 @@ from harness.doors.living import model
 from harness.doors.monitoring import monitor
 from harness.doors.replaying import replay
 from harness.doors.saying import INTERRUPTED
+from harness.doors.serving import serve
 from harness.doors.sweeping import faults
 from harness.doors.verifying import explore, verify
 
@@ -19,6 +20,7 @@ __all__ = [
     "monitor",
     "psql",
     "replay",
+    "serve",
     "start_database",
     "stop_database",
     "verify",

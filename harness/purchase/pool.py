@@ -16,7 +16,6 @@ import psycopg
 from harness.purchase.refusals import Refusal
 from harness.purchase.steady import SteadyConnection
 
-ROLE = "marketplace_api"
 DIAL_S = 5
 AGAIN_S, AGAIN_S_MAX = 0.05, 1.0
 """After how long a connection that could not be made is tried again: at first, and at most."""
@@ -37,10 +36,11 @@ class Limits:
 
 
 class Pool:
-    """Connections to ``dsn`` in the API's role. An asynchronous context manager; raises what psycopg raises."""
+    """Connections to ``dsn`` in a role. An asynchronous context manager; raises what psycopg raises."""
 
-    def __init__(self, dsn: str, limits: Limits) -> None:
+    def __init__(self, dsn: str, role: str, limits: Limits) -> None:
         self._dsn = dsn
+        self._role = role
         self._limits = limits
         self._all: set[SteadyConnection] = set()
         self._idle: deque[SteadyConnection] = deque()
@@ -134,7 +134,7 @@ class Pool:
             prepare_threshold=0,
             connect_timeout=DIAL_S,
             application_name="marketplace api",
-            options=f"-c role={ROLE} -c statement_timeout={milliseconds}",
+            options=f"-c role={self._role} -c statement_timeout={milliseconds}",
         )
 
     async def _dial_until_there(self) -> None:
