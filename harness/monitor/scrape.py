@@ -110,7 +110,7 @@ def scrape(url: str) -> Counts:
         from prometheus_client.parser import text_string_to_metric_families
     except ImportError:
         raise CouldNotRun(
-            "no-prometheus-client",
+            "no-api-packages",
             "the package prometheus-client is missing",
             remedy="pip install 'atomic-payment-harness[api]', or leave out --metrics-url",
         ) from None

@@ -142,5 +142,5 @@ def test_a_password_is_not_shown() -> None:
 
 def test_without_the_library_it_is_said_what_to_install(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client.parser", None)
-    with serving(lambda: (200, api.page())) as url, pytest.raises(CouldNotRun, match="no-prometheus-client"):
+    with serving(lambda: (200, api.page())) as url, pytest.raises(CouldNotRun, match="no-api-packages"):
         count(url, None)
