@@ -13,6 +13,7 @@ from harness.marketplace.operations import (
     MarkSold,
     Operation,
     Refund,
+    Request,
     TopUp,
 )
 from harness.marketplace.properties.facts import EXPIRED, POSSIBLE, REFUNDED, brief
@@ -34,9 +35,9 @@ def is_there(operation: Operation, start: Start, state: State) -> bool:
         return now.get(name) in statuses and now.get(name) != before.get(name)
 
     match operation:
-        case Buy(_, _, name) | CompleteCredit(name):
+        case Buy(_, _, name) | CompleteCredit(name) | Request(_, _, name, _, "credits"):
             return became(name, "completed", "refunded")
-        case Checkout(_, _, name):
+        case Checkout(_, _, name) | Request(_, _, name):
             return name in now and name not in before
         case CompleteStripe(name):
             return became(name, *PAID_FOR)
@@ -72,7 +73,7 @@ def contradicted(calls: Sequence[Call], start: Start, state: State) -> Iterator[
 def _about(operation: Operation) -> tuple[str, str]:
     """What an operation is about, and in what way: those that make a purchase are apart from those that change it."""
     match operation:
-        case Buy(_, _, name) | Checkout(_, _, name):
+        case Buy(_, _, name) | Checkout(_, _, name) | Request(_, _, name):
             return "makes", name
         case TopUp(name):
             return "top-up", name

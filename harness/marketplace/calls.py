@@ -23,6 +23,7 @@ from harness.marketplace.operations import (
     MarkSold,
     Operation,
     Refund,
+    Request,
     TopUp,
     Validate,
 )
@@ -33,12 +34,16 @@ from harness.words.history import Result, Status
 BUSY = ("40001", "40P01", "55P03")
 """serialization_failure, deadlock_detected, lock_not_available: try again, nothing was changed."""
 
+TRY_AGAIN = ("key_in_progress",)
+"""The refusals that say the same: somebody else is at it."""
+
 LOST = ("08", "57P01", "57P02", "57P03")
 """How the SQLSTATEs begin after which there is no connection any more."""
 
 ANSWERS: Mapping[type, tuple[str, ...]] = {
     Validate: ("leads",),
     Buy: ("already_completed", "balance"),
+    Request: ("replayed", "purchase", "balance"),
     CompleteCredit: ("already_completed", "balance"),
     CompleteStripe: ("already_completed", "marked"),
     Deliver: ("already_completed",),
@@ -50,6 +55,8 @@ ANSWERS: Mapping[type, tuple[str, ...]] = {
 
 COLUMNS = {
     "already_completed": "already_completed",
+    "replayed": "replayed",
+    "purchase_id": "purchase",
     "balance": "balance",
     "new_credit_balance": "balance",
     "marked": "marked",
@@ -95,6 +102,8 @@ class Client:
         self._asked: dict[Operation, dict[str, Any]] = {}
         self._readers: dict[str, Callable[[Any], Any]] = {
             "already_completed": _flag,
+            "replayed": _flag,
+            "purchase": self._purchase,
             "balance": _amount,
             "marked": self._leads,
             "leads": self._leads,
@@ -152,7 +161,7 @@ class Client:
                 continue
             self._take_answers(call, row, answers)
             if code := self._refusal(call, row):
-                return Result(Status.REFUSED, code)
+                return no(code)
             if row.get("done") is True:
                 if connection.pgconn.transaction_status in _INSIDE:
                     await cursor.execute("COMMIT")
@@ -212,7 +221,7 @@ class Client:
             raise self._mistake(call, f"psycopg cannot carry it out: {error}", "") from error
         code = self._code(error.diag.message_primary or "")
         if code != "raised" or state == "P0001":
-            return Result(Status.REFUSED, code)
+            return no(code)
         return Result(Status.FAILED, state)
 
     def _leads(self, value: Any) -> tuple[str, ...]:
@@ -220,9 +229,17 @@ class Client:
             raise TypeError("an array of lead ids")
         return tuple(sorted(self._names.name_of(str(each)) for each in value))
 
+    def _purchase(self, value: Any) -> str:
+        return self._names.name_of(str(value))
+
     def _mistake(self, call: _Call, seen: str, expected: str) -> UsageError:
         place = self._subject.file.place("calls", call.operation)
         return UsageError("bad-call", f"{place}: {call.operation}: {seen}", expected=expected)
+
+
+def no(code: str) -> Result:
+    """A refusal with this code; *busy*, when it is one of those that say that another try may help."""
+    return Result(Status.BUSY if code in TRY_AGAIN else Status.REFUSED, code)
 
 
 def _compile(name: str, statements: Sequence[str]) -> _Call:

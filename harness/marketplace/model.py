@@ -8,7 +8,7 @@ Money is exact; a state is a value that can be compared, hashed and remembered.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from harness.marketplace.operations import (
     MarkSold,
     Operation,
     Refund,
+    Request,
     Sweep,
     TopUp,
     UpdatePrice,
@@ -29,6 +30,7 @@ from harness.marketplace.operations import (
 from harness.marketplace.start import LeadState, Start, State
 from harness.words.history import Result, Status
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 REFUSALS = frozenset(
@@ -36,6 +38,7 @@ REFUSALS = frozenset(
         "amount_mismatch",
         "duplicate_leads",
         "insufficient_credits",
+        "key_reused",
         "lead_reserved",
         "lead_unavailable",
         "lead_unpriced",
@@ -51,13 +54,13 @@ REFUSALS = frozenset(
 """The words of the contract for a no. A subject that uses another word of its own is compared by the no alone."""
 
 
-class Table(dict[str, V]):
-    """Names to values. Never changed once made, so that it can be hashed: ``put`` makes a new one."""
+class Table(dict[K, V]):
+    """Names, most often, to values. Never changed once made, so that it can be hashed: ``put`` makes a new one."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
-    def put(self, name: str, value: V) -> Table[V]:
+    def put(self, name: K, value: V) -> Table[K, V]:
         return Table({**self, name: value})
 
 
@@ -107,18 +110,29 @@ class TopUpRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What an idempotency key stands for: the request that came with it, and the answer that it was given."""
+
+    leads: tuple[str, ...]
+    method: str
+    answer: Result
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
-    """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed.
+    """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed, ``keys`` the
+    idempotency keys that were answered, each of a workspace.
 
     ``reserving`` is False for a marketplace that knows no reservations, where a checkout holds nothing.
     """
 
-    balances: Table[Decimal]
-    leads: Table[Lead]
-    purchases: Table[Purchase]
-    top_ups: Table[TopUpRow]
+    balances: Table[str, Decimal]
+    leads: Table[str, Lead]
+    purchases: Table[str, Purchase]
+    top_ups: Table[str, TopUpRow]
     events: frozenset[str] = frozenset()
     reserving: bool = True
+    keys: Table[tuple[str, str], Answered] = field(default_factory=Table)
 
 
 def initial(start: Start, *, reserving: bool = True) -> Market:
@@ -167,6 +181,8 @@ def apply(market: Market, operation: Operation) -> tuple[Result, Market]:
             return buy(market, workspace, leads, name)
         case Checkout(workspace, leads, name):
             return checkout(market, workspace, leads, name)
+        case Request():
+            return request(market, operation)
         case CompleteCredit(name, workspace, amount):
             return complete_credit(market, name, workspace, amount)
         case CompleteStripe(name):
@@ -207,6 +223,23 @@ def checkout(market: Market, workspace: str, leads: tuple[str, ...], name: str) 
         return refused(code), market
     opened = Purchase(workspace, priced(market, leads), "stripe", reserved="held" if market.reserving else None)
     return ok(), put_purchase(market, name, opened)
+
+
+def request(market: Market, asked: Request) -> tuple[Result, Market]:
+    """A purchase under a key: done once, and answered the same ever after. A refused request leaves no key behind."""
+    known = market.keys.get((asked.workspace, asked.key))
+    if known is not None and (known.leads, known.method) != (asked.leads, asked.method):
+        return refused("key_reused"), market
+    if known is not None:
+        return replace(known.answer, value=(("replayed", True), *known.answer.value)), market
+    make = buy if asked.method == "credits" else checkout
+    result, after = make(market, asked.workspace, asked.leads, asked.purchase)
+    if result.status is not Status.OK:
+        return result, market
+    told = [("balance", value) for name, value in result.value if name == "balance"]
+    answer = ok(purchase=asked.purchase, **dict(told))
+    kept = after.keys.put((asked.workspace, asked.key), Answered(asked.leads, asked.method, answer))
+    return replace(answer, value=(("replayed", False), *answer.value)), replace(after, keys=kept)
 
 
 def complete_credit(market: Market, name: str, workspace: str, amount: Decimal) -> tuple[Result, Market]:
@@ -387,4 +420,5 @@ def state_of(market: Market) -> State:
         charges=tuple((name, row.workspace, row.charged) for name, row in purchases if row.charged),
         reservations=tuple((name, row.leads) for name, row in purchases if row.reserved == "held"),
         top_ups=tuple((name, row.status) for name, row in sorted(market.top_ups.items())),
+        keys=tuple((workspace, key, "completed") for workspace, key in sorted(market.keys)),
     )

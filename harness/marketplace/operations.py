@@ -39,6 +39,21 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """The purchase route of the API, called with an idempotency key: as ``Buy`` or ``Checkout``, by ``method``.
+
+    The same ``key`` of the same workspace again is the same request: it has the first one's answer, and ``purchase``,
+    the name that its own purchase would have had, stays unused. With other leads or another method it is refused.
+    """
+
+    workspace: str
+    leads: tuple[str, ...]
+    purchase: str
+    key: str
+    method: str = "credits"
+
+
+@dataclass(frozen=True, slots=True)
 class CompleteCredit:
     """``complete_credit_lead_purchase`` for a pending purchase. The purchase may be unknown (not in the start)."""
 
@@ -104,6 +119,7 @@ Operation = (
     Validate
     | Buy
     | Checkout
+    | Request
     | CompleteCredit
     | CompleteStripe
     | Deliver
@@ -113,3 +129,13 @@ Operation = (
     | Refund
     | UpdatePrice
 )
+
+Purchasing = Buy | Checkout | Request
+"""What makes a purchase."""
+
+
+def method_of(operation: Purchasing) -> str:
+    """How the purchase that it makes is paid: ``credits`` or ``stripe``."""
+    if isinstance(operation, Request):
+        return operation.method
+    return "credits" if isinstance(operation, Buy) else "stripe"

@@ -68,7 +68,7 @@ class Probes:
         ]
         purchases = self._statuses(rows["purchases"])
         items = self._grouped(rows["items"], [purchase for purchase, _ in purchases])
-        ledger = charges = reservations = top_ups = None
+        ledger = charges = reservations = top_ups = keys = None
         if "ledger" in rows:
             ledger = self._amounts("ledger", rows["ledger"])
         if "charges" in rows:
@@ -82,8 +82,11 @@ class Probes:
             reservations = self._grouped(rows["reservations"])
         if "top_ups" in rows:
             top_ups = self._statuses(rows["top_ups"])
+        if "keys" in rows:
+            bound = ((name(workspace), key or "", status or "") for workspace, key, status in rows["keys"] or ())
+            keys = tuple(sorted(bound))
         leads.sort(key=itemgetter(0))
-        return State(balances, tuple(leads), purchases, items, ledger, charges, reservations, top_ups)
+        return State(balances, tuple(leads), purchases, items, ledger, charges, reservations, top_ups, keys)
 
     def _amounts(self, probe: str, rows: list[Row] | None) -> tuple[tuple[str, Decimal], ...]:
         read = [(self._name(id_), self._amount(probe, total)) for id_, total in rows or ()]

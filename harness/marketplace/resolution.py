@@ -67,5 +67,5 @@ def _explains(history: History, calls: Sequence[Call]) -> bool:
 
 def _matches(model: Result, seen: Result) -> bool:
     if seen.code == _DID_ITS_WORK:
-        return model.status is Status.OK and not model.get("already_completed")
+        return model.status is Status.OK and not model.get("already_completed") and not model.get("replayed")
     return agrees(model, seen)

@@ -25,7 +25,9 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Purchasing,
     Refund,
+    Request,
     Sweep,
     TopUp,
     UpdatePrice,
@@ -37,6 +39,7 @@ from harness.words.fault import CANCEL
 from harness.words.history import EventKind, History, Status
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
+METHODS = ("credits", "stripe")
 WEBHOOKS = ("checkout.session.completed", "checkout.session.expired", "charge.refunded")
 
 
@@ -105,7 +108,7 @@ def labels(history: History) -> Counter[str]:
     - ``overlap``: two operations of different sessions ran at the same time
     - ``ok``, ``refused``, ``busy``, ``failed``, ``unknown``, alone, with the operation (``ok:Buy``) and with the
       refusal's word or the SQLSTATE (``refused:lead_unavailable``, ``failed:57014``)
-    - ``replayed``: an answer said that the work had been done before
+    - ``replayed``, ``replayed:Request`` and so on: an answer said that the work had been done before
     - ``wait``, ``deadlock``, ``cancelled``: the server had a session wait, broke a deadlock, cancelled a statement
     - ``fault:terminate``, ``fault:error 40001`` and so on: a nemesis found something to strike
     - ``ended:refund_required`` and so on: a purchase ended in a status in which it had not started
@@ -118,8 +121,9 @@ def labels(history: History) -> Counter[str]:
         seen[f"{status}:{type(call.operation).__name__}"] += 1
         if result.code:
             seen[f"{status}:{result.code}"] += 1
-        if result.status is Status.OK and result.get("already_completed"):
+        if result.status is Status.OK and (result.get("already_completed") or result.get("replayed")):
             seen["replayed"] += 1
+            seen[f"replayed:{type(call.operation).__name__}"] += 1
         for other in calls[index + 1 :]:
             if other.session != call.session and call.overlaps(other):
                 seen["overlap"] += 1
@@ -227,13 +231,14 @@ def _undeclared(start: Start, operations: Sequence[Operation]) -> Iterator[str]:
     Unknown leads are allowed where a client can send any id (validate, mark), and so are the purchase of a credit
     completion and ``NOWHERE``: refusing them is part of the contract.
     """
-    made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
+    made = [operation.purchase for operation in operations if isinstance(operation, Purchasing)]
     declared = {
         "workspace": {*start.workspaces, "seller"},
         "lead": set(start.leads),
         "purchase": {*start.purchases, *made, NOWHERE},
         "top-up": set(start.top_ups),
         "webhook": set(WEBHOOKS),
+        "payment method": set(METHODS),
     }
     for name, count in (Counter(made) + Counter(start.purchases.keys())).items():
         if count > 1:
@@ -259,6 +264,8 @@ def _names_of(operation: Operation) -> list[tuple[str, str]]:
             return [("workspace", workspace)]
         case Buy(workspace, _, _) | Checkout(workspace, _, _):
             return [("workspace", workspace)]
+        case Request(workspace, _, _, _, method):
+            return [("workspace", workspace), ("payment method", method)]
         case CompleteStripe(purchase) | Refund(purchase):
             return [("purchase", purchase)]
         case Deliver(_, kind, purchase):

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from harness.marketplace.block import Block, Nemesis, Sessions
-from harness.marketplace.operations import Buy, Checkout, MarkSold, Operation, Validate
+from harness.marketplace.operations import MarkSold, Operation, Purchasing, Validate
 from harness.marketplace.scenario import Scenario, ScenarioError
 from harness.marketplace.start import Start
 from harness.words.schedule import Switch
@@ -76,7 +76,7 @@ def _without_one_operation(sessions: Sessions) -> Iterator[Sessions]:
 
 def _without_one_lead(operation: Operation) -> Iterator[Operation]:
     """The same, about fewer leads, if it has a list of several."""
-    if isinstance(operation, Validate | Buy | Checkout | MarkSold):
+    if isinstance(operation, Validate | Purchasing | MarkSold):
         for leads in _shorter(operation.leads or ()):
             yield replace(operation, leads=leads)
 

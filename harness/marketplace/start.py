@@ -79,3 +79,5 @@ class State:
     reservations: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     top_ups: tuple[tuple[str, str], ...] | None = None
     """Top-up to status: pending or completed."""
+    keys: tuple[tuple[str, str, str], ...] | None = None
+    """The idempotency keys that bind somebody now: workspace, key, and processing or completed."""

@@ -40,6 +40,7 @@ PROBES = {
     "charges": ("purchase", "workspace", "amount"),
     "reservations": ("purchase", "lead"),
     "top_ups": ("id", "status"),
+    "keys": ("workspace", "key", "status"),
 }
 """Probe to the columns of its SELECT."""
 

@@ -13,7 +13,7 @@ from psycopg import Connection, pq, sql
 from harness.marketplace.fixtures import Filling, adding, filling, function_body, wiping
 from harness.marketplace.model import initial, state_of
 from harness.marketplace.names import Names
-from harness.marketplace.operations import Buy, Checkout, Operation
+from harness.marketplace.operations import Operation, Purchasing
 from harness.marketplace.probes import Probes
 from harness.marketplace.start import Start, State
 from harness.marketplace.subject import Subject
@@ -41,7 +41,7 @@ class World:
         operations = tuple(operations)
         if missing := subject.lacks(start, operations):
             raise UsageError("not-applicable", f"{subject.file.path}: the subject has no {', no '.join(missing)}")
-        made = [operation.purchase for operation in operations if isinstance(operation, Buy | Checkout)]
+        made = [operation.purchase for operation in operations if isinstance(operation, Purchasing)]
         self.names = names or Names(subject.ids, start, made)
         self._subject = subject
         self._start = start

@@ -12,6 +12,7 @@ from harness.marketplace.properties.all_or_nothing import ALL_OR_NOTHING
 from harness.marketplace.properties.charged_once import CHARGED_ONCE
 from harness.marketplace.properties.conservation import CONSERVATION
 from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.key_once import KEY_ONCE
 from harness.marketplace.properties.no_deadlock import NO_DEADLOCK
 from harness.marketplace.properties.no_false_conflict import NO_FALSE_CONFLICT
 from harness.marketplace.properties.no_hang import NO_HANG
@@ -37,6 +38,7 @@ PROPERTIES: dict[str, Property] = {
         CHARGED_ONCE,
         ALL_OR_NOTHING,
         WEBHOOK_IDEMPOTENT,
+        KEY_ONCE,
         TERMINAL_STATES,
         PAID_IS_SERVED,
         NO_LOST_ACKNOWLEDGEMENT,

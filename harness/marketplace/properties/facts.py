@@ -18,10 +18,13 @@ from harness.marketplace.operations import (
     CompleteStripe,
     Deliver,
     MarkSold,
+    Purchasing,
     Refund,
+    Request,
     TopUp,
     UpdatePrice,
     Validate,
+    method_of,
 )
 from harness.marketplace.start import LeadState, Start, State
 from harness.words.history import Call, History, Status
@@ -78,10 +81,11 @@ class Facts:
         }
         for call in self.calls:
             operation = call.operation
-            if isinstance(operation, Buy | Checkout):
-                method = "credits" if isinstance(operation, Buy) else "stripe"
+            if isinstance(operation, Purchasing):
                 totals = self._costs_during(call, operation.leads)
-                found[operation.purchase] = Claim(operation.workspace, operation.leads, method, totals)
+                found[operation.purchase] = Claim(
+                    operation.workspace, operation.leads, method_of(operation), totals
+                )
         return found
 
     @cached_property
@@ -181,11 +185,12 @@ class Facts:
         One whose client never learned of it was made if it is there, or if anybody was told anything about it.
         """
         acknowledged = {
-            call.operation.purchase
+            call.result.get("purchase", call.operation.purchase)
             for call in self.calls
             if call.result.status is Status.OK and hasattr(call.operation, "purchase")
         }
-        asked = {call.operation.purchase for call in self.attempts(Buy, Checkout) if call.result.status in POSSIBLE}
+        makers = self.attempts(Buy, Checkout, Request)
+        asked = {call.operation.purchase for call in makers if call.result.status in POSSIBLE}
         return frozenset(self.started) | asked & (acknowledged | self.status.keys())
 
     @cached_property
@@ -222,7 +227,7 @@ class Facts:
         match call.operation:
             case Validate(_, leads) | MarkSold(leads):
                 return leads or ()
-            case Buy(_, leads, _) | Checkout(_, leads, _):
+            case Buy(_, leads, _) | Checkout(_, leads, _) | Request(_, leads, _, _, _):
                 return leads
             case UpdatePrice(lead, _):
                 return (lead,)

@@ -15,6 +15,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Refund,
+    Request,
     Sweep,
     Validate,
 )
@@ -22,21 +23,23 @@ from harness.marketplace.properties.facts import POSSIBLE, Facts
 from harness.marketplace.properties.property import Judgement, Property
 from harness.words.history import Call, Status
 
-BUYERS = (Validate, Buy, Checkout, CompleteCredit)
-SELLERS = (Buy, CompleteCredit, CompleteStripe, Deliver, MarkSold)
+BUYERS = (Validate, Buy, Checkout, Request, CompleteCredit)
+SELLERS = (Buy, Request, CompleteCredit, CompleteStripe, Deliver, MarkSold)
 """What can leave a lead sold."""
 RETRY = ("40001", "40P01")
 """The server's own conflicts, which it finds by page, relation or circle, not by lead."""
-ELSEWHERE = ("insufficient_credits",)
-"""Refusals that are not about leads; the sequential model judges them."""
+ELSEWHERE = ("insufficient_credits", "key_reused", "key_in_progress")
+"""Answers that are not about leads: the sequential model judges them, and of keys ``key-once``."""
 
 
 def judge(facts: Facts) -> Judgement:
     for call in facts.attempts(*BUYERS):
         result = call.result
+        if result.code in ELSEWHERE:
+            continue
         if result.status is Status.BUSY:
             founded = is_locked(facts, call) or (result.code in RETRY and overlapped(facts, call))
-        elif result.status is Status.REFUSED and result.code not in ELSEWHERE:
+        elif result.status is Status.REFUSED:
             founded = is_out_of_order(facts, call) or any(is_taken(facts, call, lead) for lead in facts.leads_of(call))
         else:
             continue
@@ -78,11 +81,16 @@ def is_taken(facts: Facts, call: Call, lead: str) -> bool:
         if isinstance(other.operation, BUYERS + SELLERS) and other.overlaps(call):
             return True
         if other.result.status in POSSIBLE and (
-            isinstance(other.operation, SELLERS)
-            or (isinstance(other.operation, Checkout) and other.operation.workspace != buyer)
+            other.operation.workspace != buyer if reserves(other) else isinstance(other.operation, SELLERS)
         ):
             return True
     return False
+
+
+def reserves(call: Call) -> bool:
+    """It asks for a checkout, which holds the leads against everybody but its own workspace."""
+    operation = call.operation
+    return isinstance(operation, Checkout) or (isinstance(operation, Request) and operation.method == "stripe")
 
 
 def is_out_of_order(facts: Facts, call: Call) -> bool:

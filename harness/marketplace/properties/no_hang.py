@@ -17,6 +17,7 @@ from harness.marketplace.operations import (
     CompleteStripe,
     Deliver,
     Refund,
+    Request,
     Sweep,
     TopUp,
     Validate,
@@ -98,6 +99,9 @@ def things(facts: Facts, call: Call) -> frozenset[Thing]:
             found.add(("workspace", workspace))
         case Buy(workspace, _, name) | Checkout(workspace, _, name) | CompleteCredit(name, workspace):
             found.add(("workspace", workspace))
+            purchases = (name,)
+        case Request(workspace, _, name, key):
+            found |= {("workspace", workspace), ("key", f"{workspace} {key}")}
             purchases = (name,)
         case CompleteStripe(name) | Refund(name):
             purchases = (name,)

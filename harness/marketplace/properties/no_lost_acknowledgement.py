@@ -10,6 +10,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Refund,
+    Request,
     TopUp,
 )
 from harness.marketplace.properties.facts import EXPIRED, REFUNDED, Facts
@@ -32,6 +33,11 @@ def lost(facts: Facts, call: Call) -> str:
             return status_lost(facts, name, "was completed", ("completed", "refunded"))
         case Checkout(_, _, name):
             return status_lost(facts, name, "was opened", ("pending", *SETTLED))
+        case Request(_, _, name, _, method):
+            made = call.result.get("purchase", name)
+            if method == "credits":
+                return status_lost(facts, made, "was completed", ("completed", "refunded"))
+            return status_lost(facts, made, "was opened", ("pending", *SETTLED))
         case CompleteStripe(name):
             return status_lost(facts, name, "was completed", SETTLED)
         case Refund(name):

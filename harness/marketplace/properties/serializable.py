@@ -13,7 +13,7 @@ from typing import Any
 from harness.check.linearizability import Witness, find_witness
 from harness.check.serial_outcomes import Explanation, explain
 from harness.marketplace.model import REFUSALS, Market, apply, initial, state_of
-from harness.marketplace.operations import Buy
+from harness.marketplace.operations import Buy, Request
 from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 from harness.marketplace.start import LeadState, State
@@ -77,7 +77,11 @@ def outline(state: State, facts: Facts) -> State:
     bind nobody, and whether a refused buyer leaves such a row behind is the subject's own affair.
     """
     final = facts.final
-    made = {call.operation.purchase for call in facts.attempts(Buy)}
+    made = {
+        call.operation.purchase
+        for call in facts.attempts(Buy, Request)
+        if facts.claims[call.operation.purchase].method == "credits"
+    }
     inert = {name for name, status in state.purchases if name in made and status not in ("completed", "refunded")}
     old = {name for name, status in facts.started.items() if status != "pending"}
     return replace(
@@ -96,6 +100,7 @@ def outline(state: State, facts: Facts) -> State:
         if final.reservations is None
         else tuple(pair for pair in state.reservations or () if pair[1]),
         top_ups=None if final.top_ups is None else state.top_ups,
+        keys=None if final.keys is None else state.keys,
     )
 
 
