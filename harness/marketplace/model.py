@@ -8,10 +8,11 @@ Money is exact; a state is a value that can be compared, hashed and remembered.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
+from harness.marketplace.market import Answered, Lead, Market, Purchase, Table, TopUpRow
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -30,12 +31,13 @@ from harness.marketplace.operations import (
 from harness.marketplace.start import LeadState, Start, State
 from harness.words.history import Result, Status
 
-K = TypeVar("K")
-V = TypeVar("V")
+PAYABLE = Decimal("0.50"), Decimal("999999.99")
+"""The least and the most that Stripe takes in one payment."""
 
 REFUSALS = frozenset(
     {
         "amount_mismatch",
+        "amount_not_payable",
         "duplicate_leads",
         "insufficient_credits",
         "key_reused",
@@ -52,87 +54,6 @@ REFUSALS = frozenset(
     }
 )
 """The words of the contract for a no. A subject that uses another word of its own is compared by the no alone."""
-
-
-class Table(dict[K, V]):
-    """Names, most often, to values. Never changed once made, so that it can be hashed: ``put`` makes a new one."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.items()))
-
-    def put(self, name: K, value: V) -> Table[K, V]:
-        return Table({**self, name: value})
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A lead on sale, or not any more. Without a ``price`` nobody can buy it."""
-
-    price: Decimal | None
-    seller: str
-    status: str
-    sold_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """``items`` are the leads in order of name, each with the price at which it was put into the purchase.
-
-    ``reserved`` is None, ``"held"`` or ``"expired"``; ``charged`` what was taken from the workspace's credits;
-    ``balance_after`` the balance that the completion answered, which a repeat answers again.
-    """
-
-    workspace: str
-    items: tuple[tuple[str, Decimal], ...]
-    method: str
-    status: str = "pending"
-    reserved: str | None = None
-    charged: Decimal = Decimal(0)
-    balance_after: Decimal | None = None
-
-    @property
-    def leads(self) -> tuple[str, ...]:
-        return tuple(lead for lead, _ in self.items)
-
-    @property
-    def total(self) -> Decimal:
-        return sum((price for _, price in self.items), Decimal(0))
-
-
-@dataclass(frozen=True, slots=True)
-class TopUpRow:
-    """A purchase of credits. ``balance_after`` is what its completion answered, which a repeat answers again."""
-
-    workspace: str
-    amount: Decimal
-    status: str = "pending"
-    balance_after: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What an idempotency key stands for: the request that came with it, and the answer that it was given."""
-
-    leads: tuple[str, ...]
-    method: str
-    answer: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed, ``keys`` the
-    idempotency keys that were answered, each of a workspace.
-
-    ``reserving`` is False for a marketplace that knows no reservations, where a checkout holds nothing.
-    """
-
-    balances: Table[str, Decimal]
-    leads: Table[str, Lead]
-    purchases: Table[str, Purchase]
-    top_ups: Table[str, TopUpRow]
-    events: frozenset[str] = frozenset()
-    reserving: bool = True
-    keys: Table[tuple[str, str], Answered] = field(default_factory=Table)
 
 
 def initial(start: Start, *, reserving: bool = True) -> Market:
@@ -236,6 +157,8 @@ def request(market: Market, asked: Request) -> tuple[Result, Market]:
     result, after = make(market, asked.workspace, asked.leads, asked.purchase)
     if result.status is not Status.OK:
         return result, market
+    if asked.method == "stripe" and not PAYABLE[0] <= after.purchases[asked.purchase].total <= PAYABLE[1]:
+        return refused("amount_not_payable"), market
     told = [("balance", value) for name, value in result.value if name == "balance"]
     answer = ok(purchase=asked.purchase, **dict(told))
     kept = after.keys.put((asked.workspace, asked.key), Answered(asked.leads, asked.method, answer))

@@ -102,6 +102,8 @@ def _after(final: Mapping[str, Any]) -> Iterator[tuple[Thing, str]]:
     for name, leads in _items(final, "reservations"):
         if leads:
             yield ("reserved for", name), " ".join(leads)
+    for workspace, key, status in final.get("keys") or []:
+        yield ("key", f"{key} of {workspace}"), str(status)
     charges: dict[str, list[str]] = {}
     for purchase, workspace, amount in final.get("charges") or []:
         charges.setdefault(purchase, []).append(f"{workspace} {amount}")

@@ -15,7 +15,8 @@ from harness.check.linearizability import overlapped
 from harness.engine.campaign import fingerprint
 from harness.explore.sparse import Sparse
 from harness.marketplace.block import Block
-from harness.marketplace.model import Market, apply, grown, initial, state_of
+from harness.marketplace.market import Market
+from harness.marketplace.model import apply, grown, initial, state_of
 from harness.marketplace.operations import Operation
 from harness.marketplace.properties import PROPERTIES, check_once
 from harness.marketplace.properties.facts import Facts

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from harness.faults.case import Case
-from harness.marketplace.operations import Buy, Checkout, CompleteCredit, UpdatePrice, Validate
+from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Request, UpdatePrice, Validate
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 
 TEN = Decimal(10)
@@ -40,6 +40,14 @@ checkout = Case(
     "A checkout dies anywhere: its leads are held by one purchase of this buyer, or free.",
     RICH,
     (Checkout("A", ("L1",), "p"), Checkout("A", ("L1",), "q")),
+    (Buy("B", ("L1",), "r"),),
+)
+
+request = Case(
+    "request",
+    "A request with an idempotency key dies anywhere and is sent again: one purchase, and the key is never stuck.",
+    RICH,
+    (Request("A", ("L1",), "p", "k"), Request("A", ("L1",), "q", "k")),
     (Buy("B", ("L1",), "r"),),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,9 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Purchasing,
     Refund,
+    Request,
     Sweep,
     TopUp,
     UpdatePrice,
@@ -52,11 +55,13 @@ START = Start(
 WORKSPACES, LEADS = st.sampled_from(["A", "B"]), st.sampled_from([*START.leads, "unknown"])
 PURCHASES = st.sampled_from([*START.purchases, "nowhere"])
 LISTS = st.lists(LEADS, max_size=3).map(tuple)
+METHODS = st.sampled_from(["credits", "stripe"])
 AMOUNTS = st.sampled_from([TEN, Decimal(20), Decimal("0.05"), Decimal(0), Decimal(-10)])
 OPERATIONS: st.SearchStrategy[Any] = st.one_of(
     st.builds(Validate, WORKSPACES, LISTS | st.none()),
     st.builds(Buy, WORKSPACES, LISTS, st.just("new")),
     st.builds(Checkout, WORKSPACES, LISTS, st.just("new")),
+    st.builds(Request, WORKSPACES, LISTS, st.just("new"), st.sampled_from(["k1", "k2"]), METHODS),
     st.builds(CompleteCredit, PURCHASES, WORKSPACES, AMOUNTS),
     st.builds(CompleteStripe, PURCHASES),
     st.builds(Deliver, st.sampled_from(["e1", "e2"]), st.sampled_from([PAID, EXPIRED, REFUNDED]), PURCHASES),
@@ -71,8 +76,6 @@ OPERATIONS: st.SearchStrategy[Any] = st.one_of(
 def numbered(operations: list[Operation]) -> list[Operation]:
     """Every purchase that is made gets a name of its own."""
     return [
-        type(operation)(operation.workspace, operation.leads, f"new{place}")
-        if isinstance(operation, Buy | Checkout)
-        else operation
+        replace(operation, purchase=f"new{place}") if isinstance(operation, Purchasing) else operation
         for place, operation in enumerate(operations)
     ]

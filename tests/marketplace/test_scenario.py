@@ -106,6 +106,7 @@ def test_labels_say_what_happened() -> None:
         "ok": 1,
         "ok:CompleteCredit": 1,
         "replayed": 1,
+        "replayed:CompleteCredit": 1,
         "refused": 1,
         "refused:Buy": 1,
         "refused:lead_unavailable": 1,

@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.marketplace import model
 from harness.marketplace.block import Nemesis
-from harness.marketplace.model import Market, Purchase, initial, state_of
+from harness.marketplace.market import Market, Purchase
+from harness.marketplace.model import initial, state_of
 from harness.marketplace.operations import Buy, Checkout, UpdatePrice
 from harness.marketplace.scenario import Scenario
 from harness.words.history import Call, Event, EventKind, History, Result, Status

@@ -23,6 +23,8 @@ def test_a_correct_marketplace_keeps_every_property(name: str, probed: bool) -> 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_it_shows_all_that_must_happen_but_locks(name: str) -> None:
     seen = sum(map(labels, histories(SCENARIOS[name])), Counter[str]())
+    locks = {"wait", "busy", "busy:key_in_progress"}
+    lost = {"fault:cut-after-send", "unknown:Request"}
     assert [
-        label for label in missing(SCENARIOS[name].happened, seen) if not {"wait", "busy"} & {*label.split("|")}
+        label for label in missing(SCENARIOS[name].happened, seen) if not (locks | lost) & {*label.split("|")}
     ] == []

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.marketplace import model
-from harness.marketplace.model import Market, ok, refused
+from harness.marketplace.market import Market
+from harness.marketplace.model import ok, refused
 from harness.marketplace.operations import (
     Buy,
     CompleteCredit,

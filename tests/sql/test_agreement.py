@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from harness.db.any_server import AnyServer
 from harness.marketplace.calls import Client
-from harness.marketplace.model import REFUSALS, Market, apply, initial, state_of
+from harness.marketplace.market import Market
+from harness.marketplace.model import REFUSALS, apply, initial, state_of
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -25,7 +26,9 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Purchasing,
     Refund,
+    Request,
     Sweep,
     TopUp,
     UpdatePrice,
@@ -44,12 +47,15 @@ MADE = tuple(f"m{number}" for number in range(1, 21))
 TOTAL, OWN = Decimal(-1), "own"
 """Stand for whatever the purchase costs, and whoever it belongs to."""
 OLD = ("p1", "p2", "p3", "p4")
+NOT_FOUND = {"lead_not_found": ["lead_unavailable", "lead_unpriced"]}
+"""What the API tells to who asks for a lead that never was on sale."""
 PRICES = st.sampled_from([Decimal(text) for text in ("10", "0.01", "9.99", "25.5", "40.01", "0")])
 BALANCES = st.sampled_from([Decimal(text) for text in ("100", "60", "30.01", "10", "9.99", "0")])
 
 some_leads = st.lists(st.sampled_from(LEADS), min_size=1, max_size=2, unique=True).map(tuple)
 any_leads = st.one_of(some_leads, st.none(), st.lists(st.sampled_from((*LEADS, "unknown")), max_size=3).map(tuple))
 buyers = st.sampled_from(BUYERS)
+methods = st.sampled_from(("credits", "stripe"))
 purchases = st.sampled_from((*OLD, *OLD, *MADE[:2]))
 """Those that are there from the start, and some of those that may be made on the way."""
 
@@ -63,7 +69,7 @@ old_purchases = st.builds(
     PurchaseStart,
     workspace=buyers,
     leads=some_leads,
-    method=st.sampled_from(("credits", "stripe")),
+    method=methods,
     status=st.sampled_from((*["pending"] * 10, "completed", "failed", "cancelled", "refunded", "refund_required")),
     reserved=st.sampled_from((*[None] * 4, "held", "expired")),
 )
@@ -86,6 +92,7 @@ operations = st.one_of(
     st.builds(Validate, buyers, any_leads),
     st.builds(Buy, buyers, some_leads, st.just("")),
     st.builds(Checkout, buyers, some_leads, st.just("")),
+    st.builds(Request, buyers, some_leads, st.just(""), st.just("k"), methods),
     st.builds(CompleteCredit, purchases, st.just(OWN), st.just(TOTAL)),
     st.builds(CompleteCredit, purchases, st.sampled_from((OWN, *BUYERS)), st.one_of(st.just(TOTAL), PRICES)),
     st.builds(CompleteStripe, purchases),
@@ -123,8 +130,9 @@ class Pair:
             operation = meant(drawn, market)
             expected, market = apply(market, operation)
             seen = self.runner.run(client.perform(self.client, operation))
-            self.seen[type(operation).__name__, seen.code or seen.status.value] += 1
-            assert (seen.status, seen.code) == (expected.status, expected.code), operation
+            self.seen[type(operation).__name__, expected.code or expected.status.value] += 1
+            assert seen.status == expected.status, operation
+            assert expected.code in NOT_FOUND.get(seen.code, [seen.code]), operation
             told = {name: seen.get(name, "not told") for name, _ in expected.value}
             assert told == dict(expected.value), operation
             assert world.read(self.owner) == state_of(market), operation
@@ -146,7 +154,7 @@ def meant(operation: Operation, market: Market) -> Operation:
 def named(operations: Sequence[Operation]) -> list[Operation]:
     """Every purchase that is made gets a name of its own."""
     made = iter(MADE)
-    return [replace(each, purchase=next(made)) if isinstance(each, Buy | Checkout) else each for each in operations]
+    return [replace(each, purchase=next(made)) if isinstance(each, Purchasing) else each for each in operations]
 
 
 @pytest.fixture(

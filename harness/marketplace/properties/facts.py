@@ -83,9 +83,7 @@ class Facts:
             operation = call.operation
             if isinstance(operation, Purchasing):
                 totals = self._costs_during(call, operation.leads)
-                found[operation.purchase] = Claim(
-                    operation.workspace, operation.leads, method_of(operation), totals
-                )
+                found[operation.purchase] = Claim(operation.workspace, operation.leads, method_of(operation), totals)
         return found
 
     @cached_property

@@ -48,18 +48,6 @@ CREATE TABLE processed_webhook_events (
   processed_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Keys of the API's requests. Whose a key is, and which request it came with, is noted for people.
-CREATE TABLE api_idempotency_keys (
-  key text PRIMARY KEY,
-  workspace_id uuid NOT NULL REFERENCES workspaces,
-  endpoint text NOT NULL,
-  request_hash text NOT NULL,
-  status text NOT NULL DEFAULT 'processing',
-  response jsonb,
-  created_at timestamptz NOT NULL DEFAULT now()
-);
-
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-  workspaces, workspace_credits, leads, marketplace_purchases, marketplace_purchase_items, processed_webhook_events,
-  api_idempotency_keys
+  workspaces, workspace_credits, leads, marketplace_purchases, marketplace_purchase_items, processed_webhook_events
 TO service_role;
