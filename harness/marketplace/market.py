@@ -69,7 +69,7 @@ class TopUpRow:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an idempotency key stands for: the request that came with it, and the answer that it was given."""
+    """What an idempotency key stands for: the request that came with it (its leads sorted), and its answer."""
 
     leads: tuple[str, ...]
     method: str

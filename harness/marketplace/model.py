@@ -149,7 +149,7 @@ def checkout(market: Market, workspace: str, leads: tuple[str, ...], name: str) 
 def request(market: Market, asked: Request) -> tuple[Result, Market]:
     """A purchase under a key: done once, and answered the same ever after. A refused request leaves no key behind."""
     known = market.keys.get((asked.workspace, asked.key))
-    if known is not None and (known.leads, known.method) != (asked.leads, asked.method):
+    if known is not None and (known.leads, known.method) != asked.body:
         return refused("key_reused"), market
     if known is not None:
         return replace(known.answer, value=(("replayed", True), *known.answer.value)), market
@@ -161,7 +161,7 @@ def request(market: Market, asked: Request) -> tuple[Result, Market]:
         return refused("amount_not_payable"), market
     told = [("balance", value) for name, value in result.value if name == "balance"]
     answer = ok(purchase=asked.purchase, **dict(told))
-    kept = after.keys.put((asked.workspace, asked.key), Answered(asked.leads, asked.method, answer))
+    kept = after.keys.put((asked.workspace, asked.key), Answered(*asked.body, answer))
     return replace(answer, value=(("replayed", False), *answer.value)), replace(after, keys=kept)
 
 

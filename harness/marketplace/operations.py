@@ -52,6 +52,11 @@ class Request:
     key: str
     method: str = "credits"
 
+    @property
+    def body(self) -> tuple[tuple[str, ...], str]:
+        """What tells two requests with one key apart. The order of the leads does not."""
+        return tuple(sorted(self.leads)), self.method
+
 
 @dataclass(frozen=True, slots=True)
 class CompleteCredit:

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from harness.faults.outcome import contradicted, is_there
-from harness.marketplace.model import Market, apply, initial, state_of
+from harness.marketplace.market import Market
+from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.operations import (
     Buy,
     Checkout,

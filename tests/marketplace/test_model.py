@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.marketplace.model import REFUSALS, Market, apply, initial, state_of
+from harness.marketplace.market import Market
+from harness.marketplace.model import REFUSALS, apply, initial, state_of
 from harness.marketplace.operations import (
     Buy,
     Checkout,

@@ -90,11 +90,13 @@ starts = st.builds(
 
 operations = st.one_of(
     st.builds(Validate, buyers, any_leads),
+    st.builds(Validate, buyers, st.sampled_from((("L1", "L1"), ()))),
     st.builds(Buy, buyers, some_leads, st.just("")),
     st.builds(Checkout, buyers, some_leads, st.just("")),
     st.builds(Request, buyers, some_leads, st.just(""), st.just("k"), methods),
     st.builds(CompleteCredit, purchases, st.just(OWN), st.just(TOTAL)),
     st.builds(CompleteCredit, purchases, st.sampled_from((OWN, *BUYERS)), st.one_of(st.just(TOTAL), PRICES)),
+    st.builds(CompleteCredit, st.sampled_from(OLD), st.just(OWN), PRICES),
     st.builds(CompleteStripe, purchases),
     st.builds(Deliver, st.sampled_from(("e1", "e2", "e3")), st.sampled_from(WEBHOOKS), purchases),
     st.builds(MarkSold, any_leads),
@@ -171,7 +173,7 @@ def pair(server: AnyServer, request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 def test_sql_does_what_the_model_does(pair: Pair) -> None:
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
     @given(start=starts, operations=st.lists(operations, min_size=8, max_size=20).map(named))
     def agree(start: Start, operations: list[Operation]) -> None:
         pair.compare(start, operations)

@@ -40,7 +40,7 @@ def judge_effects(facts: Facts, calls: Sequence[Call]) -> Iterator[str]:
 def judge_answers(facts: Facts, calls: Sequence[Call]) -> Iterator[str]:
     """All that were answered sent the same request, and were told the same of a purchase of their own."""
     answered = [call for call in calls if call.result.status is Status.OK]
-    if len({body(call) for call in answered}) > 1:
+    if len({call.operation.body for call in answered}) > 1:
         yield f"was answered for different requests: {' and '.join(brief(call.operation) for call in answered)}"
         return
     answers = {told(call): None for call in answered}
@@ -62,7 +62,8 @@ def judge_refusals(calls: Sequence[Call]) -> Iterator[str]:
             if not any(other.overlaps(call) and other.result.code != IN_PROGRESS for other in others):
                 yield f"is stuck: {brief(call.operation)} was told to wait for it, and nobody else is at it"
         elif call.result.code == REUSED and not any(
-            body(other) != body(call) and (other.overlaps(call) or other.result.status in POSSIBLE) for other in others
+            other.operation.body != call.operation.body and (other.overlaps(call) or other.result.status in POSSIBLE)
+            for other in others
         ):
             yield f"was refused to {brief(call.operation)}, and no other request has it"
 
@@ -83,11 +84,6 @@ def took_effect(facts: Facts, name: str) -> bool:
 
 def may_have_worked(other: Call, call: Call) -> bool:
     return other is not call and not call.precedes(other) and other.result.status in POSSIBLE
-
-
-def body(call: Call) -> tuple[tuple[str, ...], str]:
-    """What a request asks for."""
-    return call.operation.leads, call.operation.method
 
 
 def told(call: Call) -> tuple[tuple[str, object], ...]:
