@@ -89,6 +89,7 @@ def create_app(
         redirect_slashes=False,
         redoc_url=None,
     )
+    app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit, bytes_max=settings.body_bytes_max)
     app.add_middleware(Measured, metrics=figures)
     add_refusals(app)
@@ -160,6 +161,20 @@ def create_app(
         return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return app
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, without the refusals that FastAPI gives when nobody else does."""
+    if app.openapi_schema is None:
+        document = FastAPI.openapi(app)
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                if "HTTPValidationError" in json.dumps(operation["responses"].get("422", {})):
+                    del operation["responses"]["422"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(name, None)
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
 def request_hash(*parts: str) -> str:

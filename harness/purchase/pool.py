@@ -23,6 +23,8 @@ AGAIN_S, AGAIN_S_MAX = 0.05, 1.0
 GRACE_S = 2.0
 """How much longer a connection may be silent than its statement may run: the server sees to that, unless it is lost."""
 
+LOOK_EVERY_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -154,7 +156,7 @@ class Pool:
         """End connections whose server has said nothing for longer than it may."""
         patience = self._limits.statement_s + GRACE_S
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_EVERY_S)
             for connection in tuple(self._all):
                 if connection.busy_since and monotonic() - connection.busy_since > patience:
                     connection.abandon()

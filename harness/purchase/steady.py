@@ -46,9 +46,7 @@ class SteadyConnection(psycopg.AsyncConnection[Any]):
         """Nothing is being asked, no transaction is open, and the server has not said good-bye."""
         if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             return False
-        if self._poll.poll(0):
-            self._hear()
-        return self.pgconn.status == pq.ConnStatus.OK
+        return self.pgconn.status == pq.ConnStatus.OK and not self._poll.poll(0)
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Carry out a generator of psycopg's to its end, and give its result."""
@@ -137,9 +135,6 @@ class SteadyConnection(psycopg.AsyncConnection[Any]):
             self._answer.set_exception(error)
 
     def _hear(self) -> None:
-        """The server says something unasked."""
-        try:
-            self.pgconn.consume_input()
-        except psycopg.OperationalError:
-            self._deaf()
-            self._when_lost()
+        """The server says something unasked: good-bye, or that it has new settings. Either way we dial anew."""
+        self._deaf()
+        self._when_lost()
