@@ -109,6 +109,8 @@ class _Placing:
 
     def look_again(self, changed: Iterable[Hashable]) -> None:
         """After a commit: those that waited for what it changed."""
+        if not self._watching:
+            return
         placed = False
         for name in changed:
             waiting = self._watching.pop(name, None)
@@ -134,14 +136,16 @@ class _Placing:
             self._settled[other] = 1
             behind = self._held_by.pop(other, None)
             yield Unexplained(other, number, behind)
-            self._let_through(other if behind is None else behind)
+            for _, waiting in self._behind:
+                self._held_by.setdefault(waiting, other if behind is None else behind)
+            self._let_through()
 
     def _first_return(self) -> float:
         while self._unplaced and self._settled[self._unplaced[0][1]]:
             heappop(self._unplaced)
         return self._unplaced[0][0] if self._unplaced else inf
 
-    def _let_through(self, held_by: int | None = None) -> None:
+    def _let_through(self) -> None:
         """Try those whom nobody unplaced precedes any more; the ones that are not explained yet begin to watch."""
         while self._behind and self._behind[0][0] <= self._first_return():
             _, other = heappop(self._behind)
@@ -150,7 +154,5 @@ class _Placing:
             if self._replay.explains(other):
                 self._settled[other] = 1
             else:
-                if held_by is not None:
-                    self._held_by[other] = held_by
                 for name in self._replay.concerns(other):
                     self._watching.setdefault(name, []).append(other)

@@ -1,18 +1,21 @@
 """The rows that a commit of the marketplace may write, in neutral words, and how logical decoding prints them.
 
-A row is ``(word, kind, *values)``: what it is about, whether it was inserted, updated or deleted (``I``, ``U``, ``D``),
-and its values after that, as text, in the order of ``TABLES``. What a subject's table does not have is None.
+A row is ``[word, kind, *values]``: what it is about, whether it was inserted, updated or deleted (``I``, ``U``, ``D``),
+and its values after that, as text, in the order of ``TABLES``. NULL, and what a subject's table does not have, is the
+empty text; text that is empty in the database is ``EMPTY``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from harness.words.errors import CouldNotRun
 
-Row = Sequence[Any]
+Row = list[str]
+
+EMPTY = "\0"
+"""No text in PostgreSQL has this character."""
 
 TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "workspace_credits": ("balance", ("workspace_id", "balance")),
@@ -64,17 +67,33 @@ class Reader:
     def _row(self, known: tuple[str, tuple[str, ...]], kind: str, columns: str) -> Row:
         word, names = known
         values = dict(_COLUMN.findall(columns))
-        return (word, kind, *(_plain(values.get(name)) for name in names))
+        return [word, kind, *(_plain(values.get(name, "null")) for name in names)]
 
     def _key(self, known: tuple[str, tuple[str, ...]], columns: str) -> Row:
-        return (
-            self._row(known, "", columns)[2:4]
-            if known[0] in ("item", "reservation")
-            else self._row(known, "", columns)[2:3]
-        )
+        return self._row(known, "", columns)[2 : 2 + _KEY_LENGTHS.get(known[0], 1)]
 
 
-def _plain(printed: str | None) -> str | None:
-    if printed is None or printed == "null":
-        return None
-    return printed[1:-1].replace("''", "'") if printed.startswith("'") else printed
+def settled(rows: Sequence[Row]) -> list[Row]:
+    """What the rows of one transaction come to: of versions of one row the last, of one that went again none."""
+    last: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        word, kind = row[0], row[1]
+        identity = (word, *row[2 : 2 + _KEY_LENGTHS.get(word, 1)]) if word != "entry" else (word, str(len(last)))
+        before = last.pop(identity, None)
+        if before is not None and before[1] == "I" and kind == "D":
+            continue
+        if before is not None and kind != "D":
+            row = [word, "I" if before[1] == "I" else "U", *row[2:]]
+        last[identity] = row
+    return list(last.values())
+
+
+_KEY_LENGTHS = {"item": 2, "reservation": 2, "key": 3}
+
+
+def _plain(printed: str) -> str:
+    if printed == "null":
+        return ""
+    if printed.startswith("'"):
+        return printed[1:-1].replace("''", "'") or EMPTY
+    return printed

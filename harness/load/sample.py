@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -65,19 +66,33 @@ class Sample(NamedTuple):
         return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
-def sample_of(fields: Mapping[str, Any]) -> Sample:
+def sample_of(fields: dict[str, Any]) -> Sample:
     """A sample from its JSON object. Raises ``TypeError`` or ``ValueError`` with what is wrong with it."""
-    sample = Sample(**{"returned": None, **fields})
+    fields.setdefault("returned", None)
+    if "leads" in fields:
+        fields["leads"] = tuple(fields["leads"])
+    sample = Sample(**fields)
     if sample.status not in _STATUSES:
         raise ValueError(f"status {sample.status!r:.40}")
-    for name in ("intended", "invoked", "returned"):
-        value = getattr(sample, name)
-        if not isinstance(value, float | int) and not (name == "returned" and value is None):
-            raise TypeError(f"{name} {value!r:.40}")
-    return sample._replace(leads=tuple(sample.leads)) if sample.leads is not None else sample
+    if type(sample.intended) not in _NUMBERS or type(sample.invoked) not in _NUMBERS:
+        raise TypeError(f"intended {sample.intended!r:.40} and invoked {sample.invoked!r:.40}")
+    if sample.returned is not None and type(sample.returned) not in _NUMBERS:
+        raise TypeError(f"returned {sample.returned!r:.40}")
+    return sample
+
+
+def identity_of_key(workspace: str | None, key: str) -> str:
+    """A key is its workspace's own."""
+    return f"{workspace}/{key}"
+
+
+def identity_of_price(lead: str, price: str | None) -> str:
+    """A price of a lead, or any of its prices. However many zeros there are, 1.50 is 1.5."""
+    return f"{lead}=" if price is None else f"{lead}={Decimal(price).normalize()}"
 
 
 _STATUSES = frozenset(Status)
+_NUMBERS = (float, int)
 
 
 class SampleWriter:
@@ -142,12 +157,7 @@ class SampleFile:
 
         The last line may be cut off: its process was killed while it wrote.
         """
-        for _, sample in self.placed():
-            yield sample
-
-    def placed(self) -> Iterator[tuple[int, Sample]]:
-        """As iterating, each sample with the place of its line in the file, in bytes."""
-        place = count = 0
+        count = 0
         self.whole = False
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -160,9 +170,8 @@ class SampleFile:
                         "bad-sample", f"{self.path}:{number}: {error}", expected="one sample, a JSON object"
                     ) from error
                 if sample is not None:
-                    yield place, sample
+                    yield sample
                 count += 1
-                place += len(line)
 
     def _read(self, line: bytes, count: int) -> Sample | None:
         """None for the last line, which counts the samples before it."""

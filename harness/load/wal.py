@@ -25,7 +25,7 @@ import psycopg
 from psycopg import sql
 
 from harness.load.journal import Commit, JournalWriter
-from harness.load.rows import TABLES, Reader, Row
+from harness.load.rows import EMPTY, TABLES, Reader, Row, settled
 from harness.words.errors import CouldNotRun, HarnessError
 
 _CHANGES_MAX = 20_000
@@ -156,7 +156,7 @@ class Recorder:
                 with self._connection.cursor(f"start_{word}") as cursor:
                     cursor.itersize = _CHANGES_MAX
                     for row in cursor.execute(query):
-                        yield (word, "I", *row)
+                        yield [word, "I", *("" if value is None else value or EMPTY for value in row)]
 
     def _drain_now_and_then(self) -> None:
         try:
@@ -203,7 +203,7 @@ class Recorder:
             elif text.startswith("COMMIT"):
                 end = int(place)
                 if rows:
-                    self._journal.write(_commit(end, text, rows))
+                    self._journal.write(_commit(end, text, settled(rows)))
                 rows = []
         self._journal.flush()
         if end:
@@ -229,7 +229,7 @@ class Recorder:
                 sleep(_RETRY_S)
 
 
-def _commit(end: int, text: str, rows: Sequence[Row]) -> Commit:
+def _commit(end: int, text: str, rows: list[Row]) -> Commit:
     found = _COMMIT.fullmatch(text)
     if found is None:
         raise CouldNotRun("journal-unreadable", f"the plugin printed {text!r:.60}", expected="COMMIT with id and time")

@@ -7,7 +7,7 @@ Money is exact; a state is a value that can be compared, hashed and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,7 @@ REFUSALS = frozenset(
         "purchase_not_pending",
         "purchase_not_refundable",
         "top_up_not_found",
+        "top_up_not_refundable",
         "wrong_payment_method",
     }
 )
@@ -209,25 +210,37 @@ def deliver(market: Market, event: str, kind: str, name: str) -> tuple[Result, M
     """One delivery of a webhook: the event is claimed in the same transaction as its effect, so a replay is a no-op."""
     if event in market.events:
         return ok(already_completed=True), market
-    effect = {
-        "checkout.session.completed": complete_stripe,
-        "checkout.session.expired": expire,
-        "charge.refunded": refund,
-    }[kind]
-    result, after = effect(market, name)
+    if name in market.top_ups:
+        result, after = told_of_top_up(market, kind, name)
+    else:
+        result, after = EFFECTS[kind](market, name)
     if result.status is not Status.OK:
         return result, market
     return ok(already_completed=bool(result.get("already_completed"))), replace(after, events=after.events | {event})
 
 
-def expire(market: Market, name: str) -> tuple[Result, Market]:
-    """The checkout session is over: a pending purchase is cancelled and its leads are free again."""
+def told_of_top_up(market: Market, kind: str, name: str) -> tuple[Result, Market]:
+    """A webhook about a purchase of credits. Only a payment has an effect: a late one is still served."""
+    if EFFECTS[kind] is complete_stripe:
+        return top_up(market, name)
+    if EFFECTS[kind] is refund:
+        return refused("top_up_not_refundable"), market
+    return ok(already_completed=market.top_ups[name].status == "completed"), market
+
+
+def expire(market: Market, name: str, status: str = "cancelled") -> tuple[Result, Market]:
+    """The checkout came to nothing: a pending purchase ends and its leads are free again."""
     purchase = market.purchases.get(name)
     if purchase is None:
         return refused("purchase_not_found"), market
     if purchase.status != "pending":
         return ok(already_completed=True), market
-    return ok(), put_purchase(market, name, replace(purchase, status="cancelled", reserved=None))
+    return ok(), put_purchase(market, name, replace(purchase, status=status, reserved=None))
+
+
+def fail(market: Market, name: str) -> tuple[Result, Market]:
+    """The customer's payment failed after the checkout."""
+    return expire(market, name, "failed")
 
 
 def refund(market: Market, name: str) -> tuple[Result, Market]:
@@ -242,6 +255,16 @@ def refund(market: Market, name: str) -> tuple[Result, Market]:
     back = market.balances.get(purchase.workspace, Decimal(0)) + purchase.charged
     returned = replace(market, balances=market.balances.put(purchase.workspace, back))
     return ok(), put_purchase(returned, name, replace(purchase, status="refunded", reserved=None))
+
+
+EFFECTS: Mapping[str, Callable[[Market, str], tuple[Result, Market]]] = {
+    "checkout.session.completed": complete_stripe,
+    "checkout.session.async_payment_succeeded": complete_stripe,
+    "checkout.session.async_payment_failed": fail,
+    "checkout.session.expired": expire,
+    "charge.refunded": refund,
+}
+"""Kind of event to what it does to a purchase."""
 
 
 def mark_sold(market: Market, leads: tuple[str, ...] | None) -> tuple[Result, Market]:
@@ -324,6 +347,7 @@ def put_purchase(market: Market, name: str, purchase: Purchase) -> Market:
 
 
 def ok(**value: Any) -> Result:
+    """It was done, and the client is told these values."""
     return Result(Status.OK, value=tuple(value.items()))
 
 

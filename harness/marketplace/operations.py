@@ -78,7 +78,8 @@ class CompleteStripe:
 class Deliver:
     """One delivery of a Stripe webhook: the same ``event`` again is a replay.
 
-    ``kind`` is ``checkout.session.completed``, ``checkout.session.expired`` or ``charge.refunded``.
+    ``kind`` is ``checkout.session.completed``, ``checkout.session.expired``, ``charge.refunded``, or one of the
+    ``checkout.session.async_payment_...``. ``purchase`` may be a top-up.
     """
 
     event: str

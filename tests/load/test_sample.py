@@ -52,10 +52,6 @@ def test_a_file_is_read_back_and_known_to_be_whole(tmp_path: Path) -> None:
     assert [sample.client for sample in file] == [str(number) for number in range(1000)]
     assert file.whole
     assert sum(1 for _ in read_samples([path, path])) == 2000
-    with path.open("rb") as raw:
-        for place, sample in file.placed():
-            raw.seek(place)
-            assert raw.readline() == sample.line()
 
 
 def test_a_file_is_never_written_twice(tmp_path: Path) -> None:

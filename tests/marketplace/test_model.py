@@ -247,3 +247,32 @@ def test_nothing_that_is_over_comes_back(operations: list[Operation]) -> None:
                 assert after in (purchase.status, "refunded")
             if purchase.status == "refunded":
                 assert after == "refunded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("checkout.session.async_payment_succeeded", "completed"),
+        ("checkout.session.async_payment_failed", "failed"),
+        (EXPIRED, "cancelled"),
+    ],
+)
+def test_every_kind_of_event_ends_a_checkout_in_its_own_way(kind: str, status: str) -> None:
+    opened = initial(START)
+    result, after = apply(opened, Deliver("e", kind, "s"))
+    assert result.status is Status.OK
+    assert after.purchases["s"].status == status
+    assert apply(after, Deliver("e", kind, "s")) == (Result(Status.OK, value=(("already_completed", True),)), after)
+
+
+def test_a_webhook_about_a_top_up_brings_its_credits_once() -> None:
+    market = initial(START)
+    name, row = next(iter(market.top_ups.items()))
+    _, expired = apply(market, Deliver("late", EXPIRED, name))
+    assert expired.top_ups == market.top_ups
+    _, paid = apply(expired, Deliver("first", PAID, name))
+    assert paid.balances[row.workspace] == market.balances[row.workspace] + row.amount
+    result, again = apply(paid, Deliver("second", PAID, name))
+    assert result.get("already_completed") is True
+    assert again.balances == paid.balances
+    assert apply(paid, Deliver("third", REFUNDED, name))[0].code == "top_up_not_refundable"
