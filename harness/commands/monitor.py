@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness import doors
 from harness.options import seconds
 from harness.words.errors import UsageError
+
+Metric = Literal[
+    "purchase-conflict-rate",
+    "sold-count-consistency",
+    "completion-time-credits",
+    "completion-time-stripe",
+    "webhook-idempotency-hit-rate",
+]
 
 
 def monitor(
@@ -18,6 +26,7 @@ def monitor(
     metrics_url: str | None = None,
     window: str = "1h",
     interval: str | None = None,
+    skip: list[Metric] | None = None,
     json: Path | None = None,
 ) -> int:
     """Look at a live marketplace: conflicts, double sales, completion times and repeated webhooks, and what alarms.
@@ -30,6 +39,8 @@ def monitor(
         look at the purchases that were completed in this time: 15m, 1h
     interval:
         read the API's counters twice, so far apart, instead of since it started
+    skip:
+        do not judge this metric (may be given several times)
     json:
         write the run document here
     """
@@ -45,5 +56,6 @@ def monitor(
         metrics_url=metrics_url,
         window_s=seconds(window, "--window"),
         interval_s=None if interval is None else seconds(interval, "--interval"),
+        skipped=skip or (),
         json_file=json,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,13 @@ INTERVAL_SECONDS_MAX = 3600
 
 
 def monitor(
-    *, dsn: str, metrics_url: str | None, window_s: float, interval_s: float | None, json_file: Path | None
+    *,
+    dsn: str,
+    metrics_url: str | None,
+    window_s: float,
+    interval_s: float | None,
+    skipped: Collection[str],
+    json_file: Path | None,
 ) -> int:
     """Look, report, save; returns the exit code."""
     _require_at_most("--window", window_s, WINDOW_SECONDS_MAX)
@@ -40,7 +47,10 @@ def monitor(
         except Unreadable as error:
             api = [Reading.not_had(each, str(error)) for each in (CONFLICT_RATE, HIT_RATE)]
     with opened(dsn) as database:
-        readings = [*api, database.sold(window_s), *database.times(window_s)]
+        readings = [
+            each.left_out("left out by --skip") if each.threshold.metric in skipped else each
+            for each in (*api, database.sold(window_s), *database.times(window_s))
+        ]
         version = database.version
     document = monitor_document(
         sorted(readings, key=lambda reading: THRESHOLDS.index(reading.threshold)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from harness.monitor.threshold import Grade, Threshold
@@ -36,6 +36,10 @@ class Reading:
     def not_had(cls, threshold: Threshold, reason: str) -> Self:
         """It was asked for, and could not be had."""
         return cls(threshold, reason=reason, looked=False, failed=True)
+
+    def left_out(self, reason: str) -> Reading:
+        """Its figures, which nobody wants judged."""
+        return replace(self, value=None, worst=None, leads=(), reason=reason, failed=False, looked=False)
 
     @property
     def grade(self) -> Grade:

@@ -11,6 +11,7 @@ import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from harness.purchase.metrics import CODE
 from harness.purchase.refusals import Refusal, refusal_of
@@ -53,6 +54,10 @@ def add_refusals(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return refused(request, invalid(error.errors()))
 
+    async def on_hanging_up(request: Request, _: Exception) -> Response:
+        # Nobody will read this, but it is counted: as the client's doing, not as ours.
+        return refused(request, Refusal("invalid_request"))
+
     async def on_mistake(request: Request, _: Exception) -> Response:
         # The error itself goes on to the server, which notes it.
         return refused(request, Refusal("internal_error"))
@@ -61,6 +66,7 @@ def add_refusals(app: FastAPI) -> None:
     app.add_exception_handler(psycopg.Error, on_database)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(ClientDisconnect, on_hanging_up)
     app.add_exception_handler(Exception, on_mistake)
 
 

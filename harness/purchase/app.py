@@ -20,6 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from harness.purchase.answers import add_refusals, event_type, json_response
 from harness.purchase.checkout import Bill, Checkout
 from harness.purchase.connections import Connections
+from harness.purchase.interrupted import Interrupted
 from harness.purchase.limit import BodyLimit
 from harness.purchase.messages import (
     CreditsAnswer,
@@ -91,6 +92,7 @@ def create_app(
     )
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit, bytes_max=settings.body_bytes_max)
+    app.add_middleware(Interrupted)
     app.add_middleware(Measured, metrics=figures)
     add_refusals(app)
 

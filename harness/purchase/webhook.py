@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from harness.purchase.refusals import Refusal
 from harness.purchase.store import Event, Store
 
 TOLERANCE_SECONDS = 300
-"""How old a signature may be, as Stripe has it."""
+"""How old a signature may be, as Stripe has it; and from how far in the future, which Stripe's library lets pass."""
 
 PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 ENDED = frozenset({"checkout.session.expired", "checkout.session.async_payment_failed"})
@@ -64,6 +65,8 @@ def read_event(body: bytes, signature: str | None, secret: str) -> Event | None:
         if signature is not None and not signature.isascii():
             raise Refusal("bad_signature")
         stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS)
+        if signature is not None and signed_at(signature) > time.time() + TOLERANCE_SECONDS:
+            raise Refusal("bad_signature")
         document = json.loads(text)
     except stripe.SignatureVerificationError as error:
         raise Refusal("bad_signature") from error
@@ -97,6 +100,11 @@ def read_event(body: bytes, signature: str | None, secret: str) -> Event | None:
         if abs(captured[0]) > CENTS_MAX or not CURRENCY.fullmatch(captured[1]):
             raise malformed("amount_total")
     return Event(id_, type_, KINDS[name], about, captured)
+
+
+def signed_at(signature: str) -> int:
+    """When a header that was verified was made, in Unix seconds."""
+    return int(next(item for item in signature.split(",") if item.startswith("t="))[2:])
 
 
 def member(of: Any, name: str, kind: type) -> Any:

@@ -57,10 +57,11 @@ def render_monitor(
     for each in document["metrics"]:
         grade, ink = _GRADES[each["verdict"]]
         shown = _value(each["unit"], each["value"]) if each["value"] is not None else "-"
-        below = each["reason"] or _counted(each)
-        lines.append(
-            Line((TITLES[each["id"]], grade, shown, _expected(each), _alert(each)), below, style=ink, styled=2)
-        )
+        told = [each["reason"]] if each["reason"] else []
+        if each["counted"] or each["figures"]:
+            told.append(_counted(each))
+        cells = (TITLES[each["id"]], grade, shown, _expected(each), _alert(each))
+        lines.append(Line(cells, "; ".join(told), style=ink, styled=2))
     leads = [line for each in document["metrics"] for line in each["leads"]]
     return "\n".join(
         [

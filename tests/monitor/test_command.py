@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from harness.cli import main
+from harness.monitor.threshold import THRESHOLDS
 from tests.monitor.books import Books, as_monitor
 from tests.monitor.metrics_page import Api, serving
 
@@ -68,6 +69,7 @@ def test_all_is_well(books: Books, monitor: Monitor, api: tuple[Api, str]) -> No
     assert (monitor.document["verdict"], monitor.document["window_seconds"]) == ("ok", 900)
     assert monitor.document["counters"] == {"since": "start", "seconds": None}
     assert monitor.out.startswith("OK: purchase conflict rate, sold count consistency, ")
+    assert "of 100 requests: lead_busy 1" in monitor.out
     assert monitor.err == ""
 
 
@@ -116,6 +118,18 @@ def test_what_is_above_expected_does_not_alarm(books: Books, monitor: Monitor) -
     assert monitor() == 0
     assert monitor.document["verdict"] == "above_expected"
     assert monitor.out.startswith("ABOVE EXPECTED: completion time, credits")
+
+
+def test_what_is_skipped_neither_alarms_nor_passes(books: Books, monitor: Monitor) -> None:
+    books.purchase()
+    books.purchase(method="stripe", took=300)
+    assert monitor() == 1
+    assert monitor("--skip", "completion-time-stripe") == 0
+    assert monitor.verdicts == ["not_measured", "ok", "ok", "not_measured", "not_measured"]
+    assert monitor.document["metrics"][3]["value"] is None
+    assert "left out by --skip; p50 300 s" in monitor.out.replace("\xa0", " ")
+    every = [word for each in THRESHOLDS for word in ("--skip", each.metric)]
+    assert monitor(*every) == 5
 
 
 def test_nothing_to_measure_is_no_pass(books: Books, monitor: Monitor) -> None:

@@ -132,6 +132,7 @@ def test_every_verdict_has_its_headline() -> None:
         text = render_monitor(document)
         assert text.splitlines()[0] == text.splitlines()[-1] == head
     fine = looked(well, unasked, Reading(CONFLICT_RATE, 0.0, counted=5))
+    assert "of 5 requests\n" in render_monitor(fine)
     assert render_monitor(fine).startswith("OK: purchase conflict rate, sold count consistency, completion time,")
 
 

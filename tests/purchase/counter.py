@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg
 
 from harness.db.any_server import AnyServer
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
@@ -69,19 +68,13 @@ class Counter(Arena):
     http: httpx.AsyncClient
     checkout: NotedCheckout
 
-    def __enter__(self) -> Counter:
-        # Before their workspaces: a reset leaves them alone, and wants every table as it was after the first.
-        with psycopg.connect(self.dsn, options="-c session_replication_role=replica") as owner:
-            for token, (workspace, scopes) in TOKENS.items():
-                owner.execute(
-                    "INSERT INTO api_tokens (token_hash, workspace_id, scopes) VALUES (%s, %s, %s)",
-                    [hashlib.sha256(token.encode()).digest(), self.names.id_of("workspace", workspace), scopes],
-                )
-        super().__enter__()
-        return self
-
     def reset(self) -> None:
         super().reset()
+        for token, (workspace, scopes) in TOKENS.items():
+            self.owner.execute(
+                "INSERT INTO api_tokens (token_hash, workspace_id, scopes) VALUES (%s, %s, %s)",
+                [hashlib.sha256(token.encode()).digest(), self.names.id_of("workspace", workspace), scopes],
+            )
         self.owner.execute("UPDATE leads SET contact = to_jsonb('secret contact'::text)")
         self.checkout.bills.clear()
         self.checkout.refusal = None
