@@ -35,6 +35,7 @@ SAFETY = (
     "no-lost-acknowledgement",
     "no-deadlock",
     "no-false-conflict",
+    "key-once",
 )
 """The properties that a history of hundreds of overlapping operations can be judged by.
 
