@@ -41,6 +41,12 @@ Dsn = Annotated[
     Parameter(help="a server to use instead; only databases that we make and drop there are touched"),
 ]
 Isolation = Literal["read committed", "repeatable read", "serializable"]
+Through = Annotated[
+    Literal["calls", "api"],
+    Parameter(
+        help="how operations are asked for: as the subject's calls, or as requests to the purchase API, in process"
+    ),
+]
 Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
 
 

@@ -32,9 +32,14 @@ def subject_of(name: str) -> Subject:
     return find_subject(name, bundled("sql"))
 
 
-def scenarios_of(names: Sequence[str] | None, directory: Path | None) -> list[Scenario]:
-    """The scenarios of these names, or all; those of ``directory`` are known, too. Raises ``UsageError``."""
+def scenarios_of(names: Sequence[str] | None, directory: Path | None, through: str = "calls") -> list[Scenario]:
+    """The scenarios of these names, or all; those of ``directory`` are known, too. Raises ``UsageError``.
+
+    ``through`` the ``api`` there are others besides, of its own.
+    """
     known = load_scenarios(bundled("scenarios"))
+    if through == "api":
+        known |= load_scenarios(bundled("scenarios") / "api")
     if directory is not None:
         own = load_scenarios(directory)
         if taken := sorted(known.keys() & own.keys()):

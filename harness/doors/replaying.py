@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.doors.asking import cases, opened, scenarios_of, subject_of
+from harness.doors.requesting import way
 from harness.doors.saying import say, width
 from harness.engine.execution import Chooser
 from harness.faults.case import scenario_named
@@ -23,11 +24,11 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
     subject = subject_of(subject_name or recording.subject)
     scenario = written_scenario(recording) or scenario_named(recording.scenario, cases())
     if scenario is None:
-        (scenario,) = scenarios_of([recording.scenario], scenario_files)
+        (scenario,) = scenarios_of([recording.scenario], scenario_files, recording.through)
     require_same(recording, subject, scenario)
     with opened(database) as server:
         watch = partial(_Stepping, sessions=list(scenario.sessions)) if step else lambda each: each
-        replayed = replay_alone(server, subject, scenario, recording, watch)
+        replayed = replay_alone(server, subject, scenario, recording, watch, way(recording.through))
     if replayed.story:
         say(lanes(replayed.story, width=width(), full=True))
     if not replayed.faithful:

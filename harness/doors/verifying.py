@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.doors.asking import cases, opened, require_writable, scenarios_of, subject_of
+from harness.doors.requesting import way
 from harness.doors.saying import colour, exit_code, say, width
 from harness.faults.document import including
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
@@ -38,6 +39,7 @@ def verify(
     scenario_names: Sequence[str] | None,
     scenario_files: Path | None,
     isolation: str,
+    through: str,
     database: str,
     workers: int,
     json_file: Path | None,
@@ -46,7 +48,7 @@ def verify(
 ) -> int:
     """Verify, report, save; returns the exit code."""
     subject = subject_of(subject_name)
-    scenarios = scenarios_of(scenario_names, scenario_files)
+    scenarios = scenarios_of(scenario_names, scenario_files, through)
     require_writable(json_file, junit_file, schedule_files / "any")
     options = Options(
         subject=subject,
@@ -58,8 +60,9 @@ def verify(
         isolation=isolation,
         workers=workers,
         all_scenarios=not scenario_names,
+        api=way(through),
     )
-    able, _ = playable(subject, scenarios)
+    able, _ = playable(subject, scenarios, by_requests=options.api is not None)
     sweep = Sweep(
         subject,
         chosen_cases(cases(), None),
@@ -101,13 +104,14 @@ def explore(
     subject_name: str,
     seed: int,
     isolation: str,
+    through: str,
     database: str,
     schedule_files: Path,
 ) -> int:
     """Explore one scenario and report; returns the exit code."""
     subject = subject_of(subject_name)
-    (scenario,) = scenarios_of([scenario_name], scenario_files)
-    playable(subject, [scenario])
+    (scenario,) = scenarios_of([scenario_name], scenario_files, through)
+    playable(subject, [scenario], by_requests=through == "api")
     require_writable(schedule_files / "any")
     began = time.monotonic()
     with opened(database) as server:
@@ -121,6 +125,7 @@ def explore(
                 preemptions=preemptions,
                 seed=seed,
                 isolation=isolation,
+                api=way(through),
                 tick=progress.update,
             )
         document = verify_document(

@@ -22,6 +22,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Read,
     Refund,
     Request,
     TopUp,
@@ -44,6 +45,7 @@ ANSWERS: Mapping[type, tuple[str, ...]] = {
     Validate: ("leads",),
     Buy: ("already_completed", "balance"),
     Request: ("replayed", "purchase", "balance"),
+    Read: ("status", "leads"),
     CompleteCredit: ("already_completed", "balance"),
     CompleteStripe: ("already_completed", "marked"),
     Deliver: ("already_completed",),
@@ -57,6 +59,7 @@ COLUMNS = {
     "already_completed": "already_completed",
     "replayed": "replayed",
     "purchase_id": "purchase",
+    "status": "status",
     "balance": "balance",
     "new_credit_balance": "balance",
     "marked": "marked",
@@ -104,6 +107,7 @@ class Client:
             "already_completed": _flag,
             "replayed": _flag,
             "purchase": self._purchase,
+            "status": str,
             "balance": _amount,
             "marked": self._leads,
             "leads": self._leads,
@@ -184,6 +188,8 @@ class Client:
         value = getattr(operation, field)
         if field == "leads":
             return None if value is None else [self._names.id_of("lead", name) for name in value]
+        if field == "key":
+            return str(self._names.id_of(field, value))
         return self._names.id_of(field, value) if field in KINDS else value
 
     def _take_answers(self, call: _Call, row: Mapping[str, Any], answers: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Read,
     Refund,
     Request,
     Sweep,
@@ -105,6 +106,8 @@ def apply(market: Market, operation: Operation) -> tuple[Result, Market]:
             return checkout(market, workspace, leads, name)
         case Request():
             return request(market, operation)
+        case Read(workspace, name):
+            return read(market, workspace, name)
         case CompleteCredit(name, workspace, amount):
             return complete_credit(market, name, workspace, amount)
         case CompleteStripe(name):
@@ -164,6 +167,14 @@ def request(market: Market, asked: Request) -> tuple[Result, Market]:
     answer = ok(purchase=asked.purchase, **dict(told))
     kept = after.keys.put((asked.workspace, asked.key), Answered(*asked.body, answer))
     return replace(answer, value=(("replayed", False), *answer.value)), replace(after, keys=kept)
+
+
+def read(market: Market, workspace: str, name: str) -> tuple[Result, Market]:
+    """A purchase of this workspace's; another's is not there. What is paid for is shown to who has paid."""
+    purchase = market.purchases.get(name)
+    if purchase is None or purchase.workspace != workspace:
+        return refused("purchase_not_found"), market
+    return ok(status=purchase.status, leads=purchase.leads if purchase.status == "completed" else ()), market
 
 
 def complete_credit(market: Market, name: str, workspace: str, amount: Decimal) -> tuple[Result, Market]:

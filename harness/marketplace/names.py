@@ -24,7 +24,7 @@ NOWHERE = "nowhere"
 IDS = ("uuid", "bigint")
 """The types of key that a subject may have."""
 
-KINDS = ("workspace", "lead", "purchase", "top_up")
+KINDS = ("workspace", "lead", "purchase", "top_up", "key")
 
 Id = UUID | Int8
 
@@ -42,6 +42,7 @@ class Names:
     """
 
     def __init__(self, ids: str, start: Start, purchases_made: Iterable[str] = ()) -> None:
+        self.start = start
         self._integer = ids == "bigint"
         self._ids: dict[tuple[str, str], Id] = {}
         self._names: dict[str, str] = {}

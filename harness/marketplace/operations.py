@@ -59,6 +59,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a client polls: how a purchase of its own stands, and its leads once it is completed."""
+
+    workspace: str
+    purchase: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompleteCredit:
     """``complete_credit_lead_purchase`` for a pending purchase. The purchase may be unknown (not in the start)."""
 
@@ -126,6 +134,7 @@ Operation = (
     | Buy
     | Checkout
     | Request
+    | Read
     | CompleteCredit
     | CompleteStripe
     | Deliver

@@ -83,7 +83,7 @@ class Probes:
         if "top_ups" in rows:
             top_ups = self._statuses(rows["top_ups"])
         if "keys" in rows:
-            bound = ((name(workspace), key or "", status or "") for workspace, key, status in rows["keys"] or ())
+            bound = ((name(workspace), name(key), status or "") for workspace, key, status in rows["keys"] or ())
             keys = tuple(sorted(bound))
         leads.sort(key=itemgetter(0))
         return State(balances, tuple(leads), purchases, items, ledger, charges, reservations, top_ups, keys)

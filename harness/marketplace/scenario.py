@@ -26,6 +26,7 @@ from harness.marketplace.operations import (
     MarkSold,
     Operation,
     Purchasing,
+    Read,
     Refund,
     Request,
     Sweep,
@@ -266,6 +267,8 @@ def _names_of(operation: Operation) -> list[tuple[str, str]]:
             return [("workspace", workspace)]
         case Request(workspace, _, _, _, method):
             return [("workspace", workspace), ("payment method", method)]
+        case Read(workspace, purchase):
+            return [("workspace", workspace), ("purchase", purchase)]
         case CompleteStripe(purchase) | Refund(purchase):
             return [("purchase", purchase)]
         case Deliver(_, kind, purchase):

@@ -16,6 +16,7 @@ from harness.marketplace.notation import read_scenario
 from harness.marketplace.properties import check
 from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
+from harness.requests.seats import MakeApp
 from harness.unwinding import noting_interrupt
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.orders import Order, ShareReport
@@ -29,7 +30,14 @@ from harness.words.recording import Recording
 
 @contextmanager
 def staged(
-    server: AnyServer, subject: Subject, isolation: str, *, seed: int = 0, replays: int = 10, core: int = 0
+    server: AnyServer,
+    subject: Subject,
+    isolation: str,
+    *,
+    seed: int = 0,
+    replays: int = 10,
+    core: int = 0,
+    api: MakeApp | None = None,
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
     """A database with the subject in it, and a theatre on it, on the core of this number among this process's."""
     server.ensure_roles(subject.roles)
@@ -46,6 +54,7 @@ def staged(
             seed=seed,
             isolation=isolation,
             replays=replays,
+            api=api,
         )
         with Theatre(order, plan) as theatre:
             yield order, plan, theatre
@@ -62,13 +71,14 @@ def explore(
     seed: int,
     isolation: str,
     tick: Callable[[str, int, int], None],
+    api: MakeApp | None = None,
 ) -> tuple[ShareReport, Plan, bool]:
     """Run one scenario under one strategy, at most ``most`` schedules.
 
     Its report, the plan by which the subject was instrumented, and whether Ctrl-C ended it early. Raises ``UsageError``
     for a scenario that the subject cannot play.
     """
-    with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
+    with staged(server, subject, isolation, seed=seed, api=api) as (order, plan, theatre):
         chosen = STRATEGIES[strategy](seed_of(seed, scenario.name), preemptions)
         enquiry = Enquiry(order, plan, scenario, most, theatre.trial(scenario), chosen)
         with noting_interrupt() as interrupted:
@@ -96,9 +106,10 @@ def replay(
     scenario: Scenario,
     recording: Recording,
     watch: Callable[[Chooser], Chooser] = lambda chooser: chooser,
+    api: MakeApp | None = None,
 ) -> Replayed:
     """Run a recording again. ``watch`` may wrap the chooser, to stop before each step."""
-    with staged(server, subject, recording.isolation) as (_, plan, theatre):
+    with staged(server, subject, recording.isolation, api=api) as (_, plan, theatre):
         trial = theatre.trial(scenario)
         again = run_again(trial, recording.decisions, recording.events, recording.outcome, watch)
         if again.made is None:

@@ -61,4 +61,5 @@ def record(
         events=tuple(finding.run.events),
         outcome=fingerprint(finding.history),
         written=written,
+        through="calls" if order.api is None else "api",
     )

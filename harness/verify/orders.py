@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
+from harness.requests.seats import MakeApp
 from harness.verify.certificate import Explored
 from harness.verify.strikes import Strikes
 from harness.words.recording import Recording
@@ -37,6 +38,8 @@ class Order:
     seed: int
     isolation: str
     replays: int
+    api: MakeApp | None = None
+    """How the purchase API is made through which operations are asked for; None: as the subject's [calls] say."""
     sweep_bound: int | None = None
     """Set for a fault sweep: scenarios without a number of schedules are run exhaustively up to so many preemptions; of
     the others that number is drawn."""

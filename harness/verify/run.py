@@ -16,6 +16,8 @@ from harness.db.migrate import apply
 from harness.db.pinning import choose_core
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
+from harness.requests.requester import ROUTED
+from harness.requests.seats import MakeApp
 from harness.verify.coverage import sql_coverage
 from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits, Order
@@ -44,14 +46,22 @@ class Options:
     pinned: bool = True
     replays: int = 10
     all_scenarios: bool = True
+    api: MakeApp | None = None
 
 
-def playable(subject: Subject, scenarios: Sequence[Scenario]) -> tuple[list[Scenario], dict[str, str]]:
-    """The scenarios that the subject can play, and why it cannot play the others. ``UsageError`` for none."""
+def playable(
+    subject: Subject, scenarios: Sequence[Scenario], *, by_requests: bool = False
+) -> tuple[list[Scenario], dict[str, str]]:
+    """The scenarios that the subject can play, and why it cannot play the others. ``UsageError`` for none.
+
+    ``by_requests``: those in which nothing is a request are left out, being the same without.
+    """
     able, skipped = [], {}
     for scenario in scenarios:
         if lacking := subject.lacks(scenario.start, scenario.operations):
             skipped[scenario.name] = f"{subject.name} has no {', no '.join(lacking)}"
+        elif by_requests and not any(isinstance(each, ROUTED) for each in scenario.operations):
+            skipped[scenario.name] = "the API has no route for any of its operations"
         else:
             able.append(scenario)
     if not able:
@@ -71,7 +81,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     """
     began = time.monotonic()
     subject = options.subject
-    scenarios, skipped = playable(subject, options.scenarios)
+    scenarios, skipped = playable(subject, options.scenarios, by_requests=options.api is not None)
     require_superuser(server)
     server.ensure_roles(subject.roles)
     extra = []
@@ -142,4 +152,5 @@ def _order(server: AnyServer, dsn: str, options: Options, number: int, share: Sh
         seed=options.seed,
         isolation=options.isolation,
         replays=options.replays,
+        api=options.api,
     )

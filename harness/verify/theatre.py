@@ -10,8 +10,11 @@ from harness.marketplace.calls import Client
 from harness.marketplace.names import Names
 from harness.marketplace.properties.no_leak import NO_LEAK
 from harness.marketplace.scenario import Scenario
+from harness.requests.requester import Requester
+from harness.requests.seats import Seats
 from harness.verify.leaks import Leaks
 from harness.verify.orders import Order
+from harness.verify.player import Client as Asking
 from harness.verify.player import Player
 from harness.verify.stages import Stages
 from harness.verify.trial import Trial
@@ -25,6 +28,7 @@ class Theatre(Stages):
             order.dsn, local=order.local, core=order.core, role=order.subject.client_role or "", marks=plan.marks
         )
         self._order = order
+        self._seats = None if order.api is None else Seats(order.api)
         self._entries = entries(plan)
         self._keeps_locks = keeps_locks(plan)
 
@@ -39,10 +43,14 @@ class Theatre(Stages):
         """Who plays blocks of operations at this isolation level, in these names."""
         return Player(
             self.at(isolation),
-            Client(self._order.subject, names),
+            self._client(names),
             self._entries if isolation == "read committed" else {},
             keeps_locks=self._keeps_locks,
         )
+
+    def _client(self, names: Names) -> Asking:
+        beside = Client(self._order.subject, names)
+        return beside if self._seats is None else Requester(self._seats, names, beside)
 
     def isolation_of(self, scenario: Scenario) -> str:
         return scenario.isolation or self._order.isolation

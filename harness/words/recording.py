@@ -22,7 +22,8 @@ class Recording:
 
     ``subject_digest`` and ``scenario_digest`` say what was run; ``decisions`` with their enabled sets, and ``events``
     (waits, wake-ups, deadlocks, faults, SQLSTATEs), what happened; ``outcome`` is the fingerprint of answers and end.
-    ``written`` is the scenario itself, as JSON, when it stands in no file.
+    ``written`` is the scenario itself, as JSON, when it stands in no file. ``through`` says how operations were asked
+    for: by the subject's ``calls``, or by requests to the ``api``.
     """
 
     subject: str
@@ -38,6 +39,7 @@ class Recording:
     events: tuple[Event, ...]
     outcome: str
     written: Mapping[str, Any] | None = None
+    through: str = "calls"
 
     def to_json(self) -> str:
         document: dict[str, Any] = {
@@ -54,6 +56,8 @@ class Recording:
             "events": [[e.step, e.session, e.kind.value, e.detail, list(e.peers)] for e in self.events],
             "outcome": self.outcome,
         }
+        if self.through != "calls":
+            document["through"] = self.through
         if self.written is not None:
             document["written"] = self.written
         return json.dumps(document, indent=None, separators=(", ", ": ")) + "\n"
@@ -117,5 +121,6 @@ class Recording:
                 for step, session, kind, detail, peers in document["events"]
             ),
             outcome=str(document["outcome"]),
+            through=str(document.get("through", "calls")),
             written=None if document.get("written") is None else dict(document["written"]),
         )

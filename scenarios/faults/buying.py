@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from harness.faults.case import Case
-from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Request, UpdatePrice, Validate
+from harness.marketplace.operations import Buy, Checkout, CompleteCredit, Read, Request, UpdatePrice, Validate
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
 
 TEN = Decimal(10)
@@ -49,6 +49,14 @@ request = Case(
     RICH,
     (Request("A", ("L1",), "p", "k"), Request("A", ("L1",), "q", "k")),
     (Buy("B", ("L1",), "r"),),
+)
+
+read = Case(
+    "read",
+    "A purchase is shown as it is, or not at all.",
+    PENDING,
+    (Read("A", "p"), Read("A", "p")),
+    (CompleteCredit("p", "A", Decimal(30)),),
 )
 
 complete_credit = Case(

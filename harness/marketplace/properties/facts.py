@@ -19,6 +19,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Purchasing,
+    Read,
     Refund,
     Request,
     TopUp,
@@ -229,7 +230,13 @@ class Facts:
                 return leads
             case UpdatePrice(lead, _):
                 return (lead,)
-            case CompleteCredit(purchase) | CompleteStripe(purchase) | Refund(purchase) | Deliver(_, _, purchase):
+            case (
+                CompleteCredit(purchase)
+                | CompleteStripe(purchase)
+                | Refund(purchase)
+                | Deliver(_, _, purchase)
+                | Read(_, purchase)
+            ):
                 return self.claims[purchase].leads if purchase in self.claims else ()
         return ()
 

@@ -16,6 +16,7 @@ from harness.marketplace.operations import (
     CompleteCredit,
     CompleteStripe,
     Deliver,
+    Read,
     Refund,
     Request,
     Sweep,
@@ -97,7 +98,12 @@ def things(facts: Facts, call: Call) -> frozenset[Thing]:
     match operation:
         case Validate(workspace, _):
             found.add(("workspace", workspace))
-        case Buy(workspace, _, name) | Checkout(workspace, _, name) | CompleteCredit(name, workspace):
+        case (
+            Buy(workspace, _, name)
+            | Checkout(workspace, _, name)
+            | CompleteCredit(name, workspace)
+            | Read(workspace, name)
+        ):
             found.add(("workspace", workspace))
             purchases = (name,)
         case Request(workspace, _, name, key):
