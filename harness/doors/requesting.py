@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 from harness.requests.exchange import App
 from harness.requests.requester import SECRET
@@ -25,8 +26,11 @@ def way(through: str) -> MakeApp | None:
     return in_process
 
 
-def in_process(seat: Seat) -> App:
-    """The application that ``harness serve`` runs, on the connection of whoever has the seat, and without Stripe."""
+def in_process(seat: Seat, store: Any = None) -> App:
+    """The application that ``harness serve`` runs, on the connection of whoever has the seat, and without Stripe.
+
+    ``store`` is what it does with the database (``harness.purchase.store``), the real one if left out.
+    """
     # Here: the rest of the harness does without them.
     from harness.purchase.app import create_app
     from harness.purchase.checkout import Bill
@@ -38,4 +42,4 @@ def in_process(seat: Seat) -> App:
         async def open(self, bill: Bill) -> str:
             return f"https://checkout.example/{bill.about}"
 
-    return create_app(seat, Desk(), Settings(webhook_secret=SECRET), new_id=seat.new_id)
+    return create_app(seat, Desk(), Settings(webhook_secret=SECRET), store=store, new_id=seat.new_id)

@@ -129,7 +129,7 @@ def explore(
                 tick=progress.update,
             )
         document = verify_document(
-            subject=subject_entry(subject, len(plan.points)),
+            subject=subject_entry(subject, len(plan.points), by_requests=through == "api"),
             server={"version": server.version, "local": server.local, "workers": 1, "pinned": server.local},
             seed=seed,
             limits={"seconds": None, "schedules": most},

@@ -15,6 +15,8 @@ def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
     """A few lines, the most useful first."""
     lines: list[tuple[str, str]] = []
     subject = document["subject"].get("folder") or document["subject"]["name"]
+    if through := document["subject"].get("through"):
+        subject += f" --through {through}"
     again = f"harness verify --subject {subject}"
     if found := showings(document):
         smallest = min((each.counterexample for each in found), key=lambda each: (each["preemptions"], each["steps"]))

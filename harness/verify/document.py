@@ -162,9 +162,11 @@ def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
     }
 
 
-def subject_entry(subject: Subject, points: int) -> dict[str, Any]:
+def subject_entry(subject: Subject, points: int, *, by_requests: bool = False) -> dict[str, Any]:
     """``folder`` is there for a subject that is none of the bundled ones: commands must name it."""
     entry = {"name": subject.name, "digest": subject.digest, "points": points}
+    if by_requests:
+        entry["through"] = "api"
     folder = subject.file.path.parent
     if folder.parent == bundled("sql"):
         return entry

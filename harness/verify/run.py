@@ -99,7 +99,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
     reports = sorted(explored.scenarios, key=lambda report: order_of[report.name])
     return verify_document(
-        subject=subject_entry(subject, len(prepared.plan.points)),
+        subject=subject_entry(subject, len(prepared.plan.points), by_requests=options.api is not None),
         server={
             "version": server.version,
             "local": server.local,
