@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_level="warning",
         access_log=False,
         lifespan="on",
+        ws="none",
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(told.shutdown_s)),
     )

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from fastapi import Depends, FastAPI, Header, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 
 from harness.purchase.answers import add_refusals, event_type, json_response
 from harness.purchase.checkout import Bill, Checkout
@@ -40,18 +40,20 @@ from harness.purchase.webhook import KNOWN, receive
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-bearer = HTTPBearer(auto_error=False, description="A token of a workspace, with the scopes read or purchase.")
+
+class Bearer(HTTPBearer):
+    """Gives the SHA-256 of the token that came with the request."""
+
+    async def __call__(self, request: Request) -> bytes:  # type: ignore[override]
+        """Raises ``Refusal`` when none came."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Refusal("unauthorized")
+        return hashlib.sha256(token.strip().encode()).digest()
 
 
-async def shown_token(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> bytes:
-    """The SHA-256 of the token that came with the request. Raises ``Refusal``."""
-    if credentials is None:
-        raise Refusal("unauthorized")
-    return hashlib.sha256(credentials.credentials.encode()).digest()
-
-
-TokenHash = Annotated[bytes, Depends(shown_token)]
-
+bearer = Bearer(scheme_name="token", description="A token of a workspace, with the scopes read or purchase.")
+TokenHash = Annotated[bytes, Depends(bearer)]
 
 RAW_BODY = {
     "requestBody": {

@@ -289,7 +289,7 @@ def test_the_document_has_every_route_and_what_is_refused(api: Counter) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
     buying = document["paths"][PURCHASE]["post"]
     assert set(buying["responses"]) == {"200", "400", "401", "402", "403", "404", "409", "413", "422", "502", "503"}
-    assert buying["security"] == [{"HTTPBearer": []}]
+    assert buying["security"] == [{"token": []}]
     assert api.request("GET", "/docs", None).status_code == 200
     assert api.request("GET", "/health", None).json() == {"status": "ok"}
 
