@@ -97,6 +97,11 @@ class Told:
     body: Any = None
 
     @property
+    def definite(self) -> bool:
+        """Who was told this need not ask again."""
+        return self.status is not None and self.status < 500 and self.code != "key_in_progress"
+
+    @property
     def code(self) -> str | None:
         return self.body.get("error") if isinstance(self.body, dict) else None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import re
 import signal
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
@@ -51,8 +54,7 @@ class Request:
     @property
     def known(self) -> bool:
         """A client that has this answer need not ask again."""
-        last = self.told[-1] if self.told else Told(None)
-        return last.status is not None and last.status < 500 and last.code != "key_in_progress"
+        return bool(self.told) and self.told[-1].definite
 
     @property
     def bought(self) -> set[str]:
@@ -110,33 +112,50 @@ class Traffic:
                     await asyncio.sleep(0.01)
 
 
-async def live(traffic: Traffic, processes: Processes) -> None:
-    client = Client(processes.base)
+async def live(traffic: Traffic, client: Client, disaster: Callable[[], None]) -> None:
+    """Buyers buy, disaster strikes, whoever does not know asks again; and so on. At the end everybody asks again."""
     for _ in range(ROUNDS):
-        processes.start()
-        await traffic.resolve(client)
         stop = asyncio.Event()
         buyers = [asyncio.create_task(traffic.buy(client, stop)) for _ in range(BUYERS)]
         await asyncio.sleep(traffic.draw.uniform(0.005, 0.12))
-        processes.kill()
+        disaster()
         stop.set()
         await asyncio.gather(*buyers)
-    processes.start()
-    await traffic.resolve(client)
-    # Everything that was ever said is said again.
+        await traffic.resolve(client)
     for request in traffic.requests:
         await traffic.send(client, request)
+        await traffic.resolve(client)
     await client.sockets.close()
 
 
-def test_nothing_acknowledged_is_lost(shop: Shop, processes: Processes, gateway: Remote) -> None:
+def killed(_: Shop, processes: Processes) -> None:
+    processes.kill()
+    processes.start()
+
+
+def cut_off(shop: Shop, _: Processes) -> None:
+    shop.owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'marketplace api'"
+    )
+
+
+@pytest.mark.parametrize("disaster", [killed, cut_off])
+def test_nothing_acknowledged_is_lost(
+    shop: Shop, processes: Processes, gateway: Remote, disaster: Callable[[Shop, Processes], None]
+) -> None:
+    """The API is killed, or all its connections to the database are ended."""
+    ids, before = made(shop), len(gateway.events())
     traffic = Traffic(shop)
-    asyncio.run(live(traffic, processes))
+    processes.start()
+    asyncio.run(live(traffic, Client(processes.base), lambda: disaster(shop, processes)))
     assert gateway.drain(30) == []
     # It was interesting: answers were lost, of work that was done and of work that was not.
-    unknown = [request for request in traffic.requests if any(told.status is None for told in request.told)]
+    unknown = [request for request in traffic.requests if any(not told.definite for told in request.told)]
     assert len(unknown) > ROUNDS
     assert {bool(request.bought) for request in unknown} == {True, False}
+    # Nobody was ever told that it is our mistake.
+    assert {told.status for request in traffic.requests for told in request.told} <= {None, 200, 402, 409, 503}
 
     bought = [request.bought for request in traffic.requests]
     assert all(len(ids) <= 1 for ids in bought)
@@ -146,19 +165,20 @@ def test_nothing_acknowledged_is_lost(shop: Shop, processes: Processes, gateway:
             assert answers[-1] is request.told[-1], "what was acknowledged was taken back"
             for name in ("purchase", "credit_purchase", "remaining_credits", "leads"):
                 assert len({str(told.body.get(name)) for told in answers}) == 1
-    there = {
-        str(id_)
-        for table in ("marketplace_purchases", "credit_purchases")
-        for (id_,) in shop.owner.execute(f"SELECT id FROM {table}").fetchall()
-    }
-    assert there == set().union(*bought)
+    assert made(shop) - ids == set().union(*bought)
     # Whoever paid is served: every event came through.
-    paid = {event["data"]["object"]["client_reference_id"] for event in gateway.events()}
+    paid = {about(event) for event in gateway.events()[before:]}
     assert len(paid) > ROUNDS
     # (A workspace may have two checkouts of one lead, and pay both: the money of one is owed to it.)
     assert "completed" in {shop.status(id_) for id_ in paid} <= {"completed", "refund_required"}
     assert shop.false() == {}
     processes.kill()
+
+
+def made(shop: Shop) -> set[str]:
+    """The ids of all purchases."""
+    both = "SELECT id::text FROM marketplace_purchases UNION ALL SELECT id::text FROM credit_purchases"
+    return {id_ for (id_,) in shop.owner.execute(both).fetchall()}
 
 
 async def checkouts(client: Client, who: Workspace, leads: list[str]) -> list[str]:
@@ -268,3 +288,48 @@ async def ask_again(client: Client, request: Request) -> Told:
     told = await client.post(request.path, request.body, request.who)
     await client.sockets.close()
     return told
+
+
+NO_HTTP = {
+    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200,
+    "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "lines": b"\r\n" * 1000 + b"x\r\n\r\n",
+    "another version": b"GET /health HTTP/9.9\r\nhost: a\r\n\r\n",
+    "a method with a NUL": b"GE\x00T /health HTTP/1.1\r\nhost: a\r\n\r\n",
+    "a header without a name": b"GET /health HTTP/1.1\r\n: a\r\n\r\n",
+    "a header with a NUL": b"GET /nothing HTTP/1.1\r\nhost: a\r\nx: a\x00b\r\n\r\n",
+    "a header folded": b"GET /nothing HTTP/1.1\r\nhost: a\r\nx: a\r\n b\r\n\r\n",
+    "a length that is none": b"POST /api/webhooks/stripe HTTP/1.1\r\nhost: a\r\ncontent-length: five\r\n\r\nabcde",
+    "a length below nothing": b"POST /api/webhooks/stripe HTTP/1.1\r\nhost: a\r\ncontent-length: -5\r\n\r\nabcde",
+    "two lengths": b"POST /api/webhooks/stripe HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+    "a length and chunks": (
+        b"POST /api/webhooks/stripe HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"
+    ),
+    "a chunk of no size": b"POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nz\r\n\r\n",
+    "a line without end": b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\nhost: a\r\n\r\n",
+    "a header without end": b"GET /nothing HTTP/1.1\r\nhost: a\r\nx: " + b"a" * 300_000 + b"\r\n\r\n",
+    "many headers": b"GET /nothing HTTP/1.1\r\nhost: a\r\n" + b"x: y\r\n" * 20_000 + b"\r\n",
+}
+
+
+def test_what_is_no_http_hurts_nobody(processes: Processes) -> None:
+    processes.start()
+    processes.wait_until_healthy()
+    port = int(processes.base.rpartition(":")[2])
+    for what, garbage in NO_HTTP.items():
+        heard = b""
+        with (
+            contextlib.suppress(ConnectionError),
+            socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+        ):
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65_536):
+                heard += piece
+        # An answer, if any, is a clear no (and a length that is not what it says hides no second request).
+        statuses = re.findall(rb"HTTP/1\.1 (\d+)", heard)
+        assert all(status.startswith(b"4") for status in statuses), (what, heard[:500])
+        assert b"Traceback" not in heard, what
+        processes.wait_until_healthy()
+    processes.kill()
