@@ -1,15 +1,12 @@
-"""The API as processes: they finish what is in flight, roll back what takes too long, and leave nothing behind."""
+"""The API as several processes: they are started, add up their figures, and end with who started them."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -24,7 +21,7 @@ from harness.db.migrate import apply
 from harness.marketplace.demo import DemoMarket, make_demo_market
 from harness.marketplace.subject import load_subject
 from harness.purchase.__main__ import COULD_NOT_RUN, main
-from harness.purchase.workers import DidNotStart, Workers, serving
+from harness.purchase.workers import DidNotStart, serving
 from harness.resources import bundled
 
 SECRETS = {"STRIPE_WEBHOOK_SECRET": "whsec_x", "STRIPE_API_KEY": "sk_test_x", "STRIPE_API_BASE": "http://127.0.0.1:9"}
@@ -42,97 +39,6 @@ def owner(server: AnyServer, module_database: str) -> Iterator[psycopg.Connectio
 @pytest.fixture(scope="module")
 def market(owner: psycopg.Connection[Any]) -> DemoMarket:
     return make_demo_market(owner, load_subject("reference", bundled("sql")))
-
-
-@contextmanager
-def api(dsn: str, shutdown_s: float, count: int = 1) -> Iterator[Workers]:
-    with serving({**SECRETS, "MARKETPLACE_DSN": dsn}, shutdown_s=shutdown_s, count=count) as workers:
-        yield workers
-
-
-class Buying(threading.Thread):
-    """A request that waits for a lead; ``answer`` is None when there was none."""
-
-    def __init__(self, url: str, market: DemoMarket, lead: int) -> None:
-        super().__init__()
-        self.url, self.token, self.lead = url, market.tokens["acme"], market.leads[lead][0]
-        self.answer: httpx.Response | None = None
-        self.start()
-
-    def run(self) -> None:
-        body = {"lead_ids": [self.lead], "payment_method": "credits"}
-        headers = {"Authorization": f"Bearer {self.token}"}
-        try:
-            self.answer = httpx.post(f"{self.url}/api/marketplace/purchase", json=body, headers=headers, timeout=30)
-        except httpx.TransportError:
-            self.answer = None
-
-
-@contextmanager
-def held(dsn: str, market: DemoMarket, lead: int) -> Iterator[psycopg.Connection[Any]]:
-    """A seller is at the row of a lead, and buyers wait."""
-    with psycopg.connect(dsn) as seller:
-        seller.execute("SELECT FROM leads WHERE id = %s FOR UPDATE", [market.leads[lead][0]])
-        yield seller
-
-
-def until(owner: psycopg.Connection[Any], waiting: int) -> None:
-    """So many requests wait for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = monotonic() + 30
-    while owner.execute(query).fetchone() != (waiting,):
-        assert monotonic() < deadline
-        sleep(0.01)
-
-
-def sold(owner: psycopg.Connection[Any]) -> int:
-    row = owner.execute("SELECT count(*) FROM leads WHERE sold_count > 0").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_what_is_in_flight_is_finished(
-    module_database: str, owner: psycopg.Connection[Any], market: DemoMarket
-) -> None:
-    before = sold(owner)
-    with held(module_database, market, 0) as seller, api(module_database, shutdown_s=20) as workers:
-        buying = Buying(workers.url, market, 0)
-        until(owner, waiting=1)
-        for pid in workers.pids:
-            os.kill(pid, signal.SIGTERM)
-        # Nobody is let in any more, and the one who is there is served.
-        deadline = monotonic() + 20
-        while refused(workers.url) is False:
-            assert monotonic() < deadline
-        seller.rollback()
-        buying.join()
-    assert buying.answer is not None
-    assert buying.answer.status_code == 200
-    assert sold(owner) == before + 1
-
-
-def refused(url: str) -> bool:
-    try:
-        httpx.get(f"{url}/metrics", timeout=5)
-    except httpx.TransportError:
-        return True
-    sleep(0.02)
-    return False
-
-
-def test_what_takes_too_long_is_rolled_back(
-    module_database: str, owner: psycopg.Connection[Any], market: DemoMarket
-) -> None:
-    before = sold(owner)
-    with held(module_database, market, 1):
-        with api(module_database, shutdown_s=1) as workers:
-            buying = Buying(workers.url, market, 1)
-            until(owner, waiting=1)
-        # The API has ended, and with it what it had asked for, though the lead is not free yet.
-        until(owner, waiting=0)
-    buying.join()
-    assert buying.answer is None or buying.answer.status_code >= 500
-    assert sold(owner) == before
 
 
 def test_several_workers_add_up_and_end_with_who_started_them(module_database: str, market: DemoMarket) -> None:
