@@ -79,7 +79,7 @@ class Maker:
 
     def __init__(self, folder: Path, operations: int, *, seed: int = 0, faults: tuple[str, ...] = ()) -> None:
         self.paths = [folder / f"{number}.jsonl" for number in range(FILES)]
-        self.journal = folder / "journal.jsonl"
+        self.journal = folder / "journal"
         self.planted: dict[str, str] = {}
         """Fault to the purchase, event or client that shows it."""
         self._random = Random(seed)
