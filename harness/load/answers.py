@@ -95,7 +95,7 @@ def reads(sample: Sample, balances: Mapping[str, Decimal], purchases: Mapping[st
     purchase = purchases.get(sample.purchase)
     foreign = purchase is not None and sample.workspace not in (None, purchase.workspace)
     if sample.status == Status.REFUSED:
-        return purchase is None or foreign
+        return sample.code in ("not_found", "purchase_not_found") and (purchase is None or foreign)
     if purchase is None or foreign or answer.get("status") not in (None, purchase.status):
         return False
     leads, total = answer.get("leads"), amount(answer.get("total"))

@@ -64,6 +64,9 @@ def search_again(
     samples: Samples, journal: CommitJournal, matched: Matched, findings: Sequence[Finding]
 ) -> dict[Finding, Answer]:
     """What becomes of findings that are not certain; of the first hundred. One more scan of the journal."""
+    if not matched.samples:
+        # One state, whatever the order.
+        return dict.fromkeys(findings, Answer.REFUTED)
     position_of = {number: position for position, number in enumerate(matched.samples)}
     windows = [
         window

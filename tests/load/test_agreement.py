@@ -163,16 +163,23 @@ def altered(draw: st.DrawFn) -> Recorded:
     call = recorded.calls[place]
     if call.result.status is Status.UNKNOWN:
         return recorded
-    if draw(st.booleans()):
+    value = dict(call.result.value)
+    kind = draw(st.sampled_from(["time", "no", "yes", "balance", "repeat", "status"]))
+    if kind == "time":
         shift = draw(st.integers(-6, 6))
         # A client of its own: those of one client follow one another.
         call = replace(call, session=9, invoked=call.invoked + shift, returned=(call.returned or 0) + shift)
-    else:
-        before = dict(call.result.value)
-        other, _ = perform(draw(st.sampled_from([recorded.final, initial(START)])), call.operation)
-        if other.code == "insufficient_credits" or before == dict(other.value):
-            return recorded
-        call = replace(call, result=other)
+    elif kind == "no":
+        nothing = "not_found" if isinstance(call.operation, Read) else "purchase_not_found"
+        call = replace(call, result=refused(draw(st.sampled_from(["lead_unavailable", nothing]))))
+    elif kind == "yes":
+        call = replace(call, result=ok(**value))
+    elif kind == "balance" and "balance" in value:
+        call = replace(call, result=ok(**{**value, "balance": value["balance"] + 1}))
+    elif kind == "repeat" and "already_completed" in value:
+        call = replace(call, result=ok(**{**value, "already_completed": not value["already_completed"]}))
+    elif kind == "status" and "status" in value:
+        call = replace(call, result=ok(status=draw(st.sampled_from(["pending", "completed", "cancelled"]))))
     return replace(recorded, calls=(*recorded.calls[:place], call, *recorded.calls[place + 1 :]))
 
 
@@ -213,7 +220,7 @@ def judged(recorded: Recorded) -> tuple[Judgement, str]:
     return verdict.judgement, "; ".join(f"{each.properties} {each.why}" for each in verdict.listed)
 
 
-@given(st.one_of(histories(), altered()))
+@given(st.one_of(histories(), altered(), altered(), altered()))
 @settings(max_examples=150)
 def test_the_order_of_commits_decides_as_the_search_does(recorded: Recorded) -> None:
     found = find_witness(
