@@ -7,6 +7,7 @@ on the machine. SIGTERM and Ctrl-C end it: requests in flight have their time, w
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server ends on them and then raises them again, for whoever was there before it: that is nobody.
         signal.signal(number, lambda *_: None)
+    # What has been imported stays: the collector need not look at it again and again.
+    gc.freeze()
     with listening:
         server.run(sockets=[listening])
     return 0 if server.started else COULD_NOT_RUN

@@ -82,6 +82,23 @@ def test_many_requests_share_few_connections(dsn: str) -> None:
     run(dsn, work)
 
 
+def test_a_plan_of_empty_tables_is_good_for_full_ones(dsn: str, owner: psycopg.Connection[Any]) -> None:
+    owner.execute(
+        "DROP TABLE IF EXISTS grown; CREATE TABLE grown (id int PRIMARY KEY); GRANT SELECT ON grown TO PUBLIC"
+    )
+    owner.execute("VACUUM ANALYZE grown")
+
+    async def work(pool: Pool) -> None:
+        async with pool.connection() as connection:
+            # It is planned once, for an empty table and for any id.
+            await connection.execute("PREPARE look (int) AS SELECT FROM grown WHERE id = $1")
+            cursor = await connection.execute("EXPLAIN EXECUTE look (1)")
+            assert "Index" in (await cursor.fetchall())[0][0]
+            assert "$1" in str(await (await connection.execute("EXPLAIN EXECUTE look (1)")).fetchall())
+
+    run(dsn, work)
+
+
 def test_a_connection_that_was_killed_while_idle_is_never_used(dsn: str, owner: psycopg.Connection[Any]) -> None:
     async def work(pool: Pool) -> None:
         for _ in range(3):
