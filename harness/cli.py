@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
+from harness.commands.load import load
 from harness.commands.monitor import monitor
 from harness.commands.serve import serve
 from harness.configuration import configure
@@ -28,6 +29,7 @@ from harness.options import (
     Through,
     Whole,
     cores,
+    place,
     seconds,
 )
 from harness.unwinding import unwinding
@@ -44,15 +46,9 @@ app = App(
 configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
+app.command(load)
 app.command(monitor)
 app.command(serve)
-
-
-def _place(dsn: str | None, database: str) -> str:
-    """Which server; an empty DSN is a variable that was not set, not a wish for another server."""
-    if dsn is not None and not dsn.strip():
-        raise UsageError("empty-dsn", "--dsn is empty", expected="a DSN", remedy="leave --dsn out for a server of ours")
-    return dsn or database
 
 
 @app.command
@@ -115,7 +111,7 @@ def verify(
         scenario_files=scenario_files,
         isolation=isolation,
         through=through,
-        database=_place(dsn, database),
+        database=place(dsn, database),
         workers=workers or cores(),
         json_file=json,
         junit_file=junit,
@@ -171,7 +167,7 @@ def explore(
         seed=seed,
         isolation=isolation,
         through=through,
-        database=_place(dsn, database),
+        database=place(dsn, database),
         schedule_files=schedules,
     )
 
@@ -232,7 +228,7 @@ def faults(
         crashes=crashes,
         seed=seed,
         isolation=isolation,
-        database=_place(dsn, database),
+        database=place(dsn, database),
         workers=workers or cores(),
         json_file=json,
         schedule_files=schedules,
@@ -279,7 +275,7 @@ def model(
         steps=steps,
         seed=seed,
         isolation=isolation,
-        database=_place(dsn, database),
+        database=place(dsn, database),
         json_file=json,
         schedule_files=schedules,
     )
@@ -304,7 +300,7 @@ def replay(
         wait for Enter before each step
     """
     return doors.replay(
-        file, step=step, subject_name=subject, scenario_files=scenario_files, database=_place(dsn, database)
+        file, step=step, subject_name=subject, scenario_files=scenario_files, database=place(dsn, database)
     )
 
 

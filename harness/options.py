@@ -58,6 +58,13 @@ def seconds(text: str, option: str = "--budget") -> float:
     return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
 
 
+def place(dsn: str | None, database: str) -> str:
+    """Which server; an empty DSN is a variable that was not set, not a wish for another server."""
+    if dsn is not None and not dsn.strip():
+        raise UsageError("empty-dsn", "--dsn is empty", expected="a DSN", remedy="leave --dsn out for a server of ours")
+    return dsn or database
+
+
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

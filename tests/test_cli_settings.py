@@ -100,7 +100,7 @@ def test_the_file_of_a_directory_above_counts(
 
 
 WRONG = {
-    "budgte = '6s'": "pyproject.toml: [tool.harness] has 'budgte', which is no option; expected some of beside,",
+    "budgte = '6s'": "pyproject.toml: [tool.harness] has 'budgte', which is no option; expected some of arrivals,",
     "verify = {budget = '6s'}": "[tool.harness] has 'verify', which is no option",
     "file = 'x.json'": "[tool.harness] has 'file', which is no option",
     "seed = 'x'": "Invalid value for [seed]: 'x' is no whole number (",

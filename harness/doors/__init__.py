@@ -3,6 +3,7 @@
 from harness.doors.keeping import database_status, psql, start_database, stop_database
 from harness.doors.listing import list_scenarios
 from harness.doors.living import model
+from harness.doors.loading import list_loads, load
 from harness.doors.monitoring import monitor
 from harness.doors.replaying import replay
 from harness.doors.saying import INTERRUPTED
@@ -15,7 +16,9 @@ __all__ = [
     "database_status",
     "explore",
     "faults",
+    "list_loads",
     "list_scenarios",
+    "load",
     "model",
     "monitor",
     "psql",

@@ -35,13 +35,14 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Attempt:
-    """One time that a delivery was sent. ``at`` in Unix seconds, ``seconds`` until the answer.
+    """One time that a delivery was sent: ``at`` in Unix seconds, ``began`` by CLOCK_MONOTONIC.
 
-    ``status`` and ``answer`` are the endpoint's; None when there was none, and ``error`` says why. ``lost``: the
-    request never arrived, or the answer was lost (and is known here alone).
+    ``seconds`` until the answer. ``status`` and ``answer`` are the endpoint's; None when there was none, and ``error``
+    says why. ``lost``: the request never arrived, or the answer was lost (and is known here alone).
     """
 
     at: float
+    began: float
     seconds: float = 0.0
     status: int | None = None
     answer: str | None = None
@@ -184,7 +185,7 @@ class Courier:
             await asyncio.sleep(wait)
 
     async def _attempt(self, delivery: Delivery, body: bytes, loss: Loss | None, kind: Mischief) -> Attempt:
-        attempt = Attempt(at=time.time(), lost=loss)
+        attempt = Attempt(at=time.time(), began=time.monotonic(), lost=loss)
         delivery.attempts.append(attempt)
         if loss is Loss.REQUEST:
             attempt.error = "lost on its way"

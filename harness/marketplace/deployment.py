@@ -32,7 +32,7 @@ def deployed(subject: Subject, database: str, *, before: bool) -> Iterator[tuple
             with psycopg.connect(dsn, autocommit=True) as connection:
                 apply(connection, subject.migrations)
                 if before:
-                    apply(connection, [_rollback()])
+                    apply(connection, [rollback()])
                 market = make_demo_market(connection, subject)
             yield dsn, market
 
@@ -100,9 +100,10 @@ def _require_rollback(connection: psycopg.Connection[Any]) -> None:
             "not-rolled-back",
             f"{BEFORE_ROLE} has no rights here",
             expected="those that the rollback plan gives it",
-            remedy=f"psql -f {_rollback()}",
+            remedy=f"psql -f {rollback()}",
         )
 
 
-def _rollback() -> Path:
+def rollback() -> Path:
+    """The SQL that gives the routes of before what they need: the functions stay."""
     return bundled("sql") / "reference" / "rollback" / "non_atomic_api.sql"

@@ -49,7 +49,7 @@ def junit(document: Mapping[str, Any]) -> str:
         _scenario(suite, subject, each)
     for each in document["skipped"]:
         case = SubElement(suite, "testcase", classname=f"{subject}.scenarios", name=each["name"], time="0")
-        SubElement(case, "skipped", message=_legal(each["why"]))
+        SubElement(case, "skipped", message=legal(each["why"]))
     green = suite.find("testcase/failure") is None and suite.find("testcase/error") is None
     if green and (document["exit_code"] or document["interrupted"]):
         case = SubElement(suite, "testcase", classname=f"{subject}.verdict", name=document["verdict"], time="0")
@@ -67,17 +67,17 @@ def junit(document: Mapping[str, Any]) -> str:
 
 def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str) -> None:
     case = SubElement(suite, "testcase", classname=f"{subject}.properties", name=entry["id"], time="0")
-    message = _legal(label(reason(entry)))
+    message = legal(label(reason(entry)))
     match entry["verdict"]:
         case "holds":
             return
         case "violated":
-            SubElement(case, "failure", type="violated", message=message).text = _legal(text or message)
+            SubElement(case, "failure", type="violated", message=message).text = legal(text or message)
         case "not_applicable":
             SubElement(case, "skipped", message=message or "nothing here concerns it")
         case verdict:
             message = message or f"{verdict.replace('_', ' ')} after {count(entry['schedules'], 'schedule')}"
-            SubElement(case, "error", type=verdict, message=message).text = _legal(text or message)
+            SubElement(case, "error", type=verdict, message=message).text = legal(text or message)
 
 
 def _scenario(suite: Element, subject: str, entry: Mapping[str, Any]) -> None:
@@ -89,15 +89,15 @@ def _scenario(suite: Element, subject: str, entry: Mapping[str, Any]) -> None:
         f"{count(entry['distinct_outcomes'], 'outcome')}"
     )
     missed = sorted({one for labels in entry["not_exercised"].values() for one in labels})
-    message = _legal(problem(entry))
+    message = legal(problem(entry))
     if entry["hang"] or entry["diverged"]:
         kind = "hang" if entry["hang"] else "nondeterministic"
-        SubElement(case, "error", type=kind, message=message).text = _legal(entry["hang"] or entry["diverged"])
+        SubElement(case, "error", type=kind, message=message).text = legal(entry["hang"] or entry["diverged"])
     elif entry["violated"]:
         SubElement(case, "failure", type="violated", message=message).text = explored
     elif missed:
         unseen = f"never saw {', '.join(map(label, missed))}"
-        SubElement(case, "skipped", message=_legal(unseen)).text = explored
+        SubElement(case, "skipped", message=legal(unseen)).text = explored
     elif not entry["schedules"]:
         SubElement(case, "error", type="not_exercised", message="no schedule was run").text = explored
     else:
@@ -116,5 +116,6 @@ def _explanations(document: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
+    """``text`` without what XML 1.0 cannot hold."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

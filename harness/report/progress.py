@@ -89,7 +89,7 @@ class Progress:
         if self._bar:
             self._tell(0)
         else:
-            self._say("interrupted: no more schedules, judging what was run (Ctrl-C again to give up)")
+            self._say(f"interrupted: no more {self._words[1]}, judging what was run (Ctrl-C again to give up)")
 
     def _tell(self, every_s: float) -> None:
         now = self._clock()

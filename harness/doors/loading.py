@@ -1,0 +1,162 @@
+"""``harness load``: a service under load, and the judgement on everything that was done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+
+from harness.db.provision import chosen_source, is_dsn, provision
+from harness.doors.asking import require_writable, subject_of
+from harness.doors.saying import colour, exit_code, say, width
+from harness.load.generator import Generator, require_locust
+from harness.load.nemesis import Strikes
+from harness.load.plan import Plan, find_scenario, scenario_files
+from harness.load.service import require_api
+from harness.report.load import render_load
+from harness.report.load_junit import load_junit
+from harness.report.progress import Progress
+from harness.resources import bundled
+from harness.verify.document import write_document, write_text
+from harness.verify.prepared import require_superuser, telling_of_a_lost_server
+from harness.words.errors import CouldNotRun, ExitCode, UsageError
+
+BEFORE = "before"
+"""The seed's way back: the functions stay, and the API does not use them."""
+
+
+def list_loads() -> int:
+    """The scenarios that there are; returns the exit code."""
+    folder = bundled("locustfiles")
+    known = [find_scenario(path.stem, folder) for path in scenario_files(folder)]
+    widest = max(len(each.name) for each in known)
+    say("\n".join(f"{each.name:{widest}}  {each.about}" for each in known))
+    return ExitCode.HOLDS
+
+
+def load(
+    *,
+    scenario_name: str,
+    subject_name: str,
+    users: int | None,
+    duration_s: float,
+    rate: float,
+    arrivals: str,
+    processes: int,
+    workers: int,
+    master_port: int,
+    kills_per_second: float,
+    crashes: int,
+    seed: int,
+    host: str | None,
+    prepared: Path | None,
+    database: str,
+    json_file: Path | None,
+    junit_file: Path | None,
+    samples: Path | None,
+) -> int:
+    """Load, judge, report, save; returns the exit code."""
+    require_locust()
+    require_api()
+    # Here, for the command line must start without the packages that it needs.
+    from harness.load.run import SETTINGS, prepare_load, run_load
+
+    if crashes and is_dsn(chosen_source(database)):
+        raise UsageError(
+            "not-our-server",
+            "--crash was asked for on a server that the harness did not start",
+            expected="a server of ours to crash",
+            remedy="leave out --dsn and HARNESS_DSN, or --crash",
+        )
+    scenario = find_scenario(scenario_name, bundled("locustfiles"))
+    before = subject_name == BEFORE
+    plan = Plan(
+        scenario=scenario,
+        subject=replace(subject_of("reference"), name=BEFORE) if before else subject_of(subject_name),
+        before=before,
+        users=users or scenario.users,
+        seconds=duration_s,
+        rate=rate,
+        pattern=arrivals,
+        processes=processes,
+        workers=workers,
+        port=master_port,
+        strikes=Strikes(kills_per_second, crashes),
+        host=host.rstrip("/") if host else None,
+        seed=seed,
+    )
+    require_writable(json_file, junit_file, *(folder / "any" for folder in (prepared, samples) if folder))
+    with (
+        _folder(prepared or samples) as folder,
+        provision(database, settings=SETTINGS) as server,
+        telling_of_a_lost_server(),
+    ):
+        require_superuser(server)
+        if prepared is not None:
+            document = prepare_load(server, plan, folder, _wait_for_ctrl_c, _tell)
+        else:
+            with _progress(duration_s) as tick:
+                document = run_load(server, plan, folder, tick, _tell)
+    say(render_load(document, width=width(), colour=colour()))
+    code = exit_code(document)
+    try:
+        if json_file is not None:
+            write_document(document, json_file)
+        if junit_file is not None:
+            write_text(junit_file, load_junit(document))
+    except CouldNotRun as error:
+        if code == ExitCode.VIOLATED:
+            error.exit_code = ExitCode.VIOLATED  # the graver news
+        raise
+    return code
+
+
+@contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    """A new directory that is gone afterwards, or the one that is wanted, which stays."""
+    if wanted is None:
+        with TemporaryDirectory(prefix="harness-load-") as name:
+            yield Path(name)
+        return
+    if wanted.exists() and any(wanted.iterdir()):
+        raise UsageError(
+            "folder-not-empty", f"{wanted} is not empty", expected="a new directory: samples of two runs do not mix"
+        )
+    wanted.mkdir(parents=True, exist_ok=True)
+    yield wanted.absolute()
+
+
+@contextmanager
+def _progress(seconds: float) -> Iterator[Callable[[int], None]]:
+    """Begins with the first request: before it there is something to be read."""
+    with ExitStack() as entered:
+        shown: list[Progress] = []
+
+        def tick(requests: int) -> None:
+            if not requests:
+                return
+            if not shown:
+                words = ("request", "requests")
+                shown.append(entered.enter_context(Progress(sys.stderr, ["load"], seconds, None, words=words)))
+            shown[0].update("load", requests, 0)
+
+        yield tick
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _wait_for_ctrl_c(generator: Generator) -> None:
+    variables = " ".join(f"{name}={value}" for name, value in generator.environment().items())
+    _tell(f"ready; now, as often as you like:\n    {variables} \\\n    {' '.join(generator.command())}")
+    _tell("Ctrl-C when you are done: then all that was sampled is judged")
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        _tell("judging")

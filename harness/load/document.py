@@ -1,0 +1,211 @@
+"""The run document of a load run: figures, refusals, disturbances, and the verdict on its history, as versioned JSON.
+
+Its schema is ``harness/report/load.schema.json``; every view is rendered from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+from harness.load.disturbance import Disturbance, unexplained
+from harness.load.figures import Figures, Round, Step, latency
+from harness.load.finding import HistoryVerdict, Judgement
+from harness.load.growth import Growth
+from harness.load.plan import Plan
+from harness.words.errors import ExitCode
+from harness.words.history import Status
+from harness.words.verdict import Verdict
+
+FORMAT = "harness-load"
+VERSION = 1
+SHOWN_MAX = 5
+"""Reasons of one verdict that are told; the others are counted."""
+
+SEED = {"seconds": 2.34, "winners": 1, "buyers": 100, "latency_ms": {"mean": 45, "min": 12, "max": 89}}
+"""The seed document's race of 100 buyers for one lead."""
+
+
+class Judged(NamedTuple):
+    """A verdict on one property, from ``checked`` things that put it to the test, and why."""
+
+    id: str
+    verdict: Verdict
+    checked: int
+    why: Sequence[str] = ()
+
+
+SAFETY = (
+    "sold-once",
+    "no-overdraft",
+    "conservation",
+    "charged-once",
+    "all-or-nothing",
+    "terminal-states",
+    "no-lost-acknowledgement",
+    "no-false-conflict",
+    "serializable",
+)
+"""What every operation of a history puts to the test."""
+OF_WEBHOOKS = ("webhook-idempotent", "paid-is-served")
+
+
+def history_judged(verdict: HistoryVerdict, figures: Figures) -> list[Judged]:
+    """The properties that the check of the history has judged, each with the first finding that breaks it."""
+    done = sum(each.counts[Status.OK] for each in figures.operations.values())
+    delivered = figures.operations["deliver"].counts[Status.OK] if "deliver" in figures.operations else 0
+    why: dict[str, list[str]] = {}
+    for each in verdict.shown:
+        for name in each.finding.properties:
+            why.setdefault(name, []).append(each.finding.why)
+    judged = []
+    for name, checked in [*((each, done) for each in SAFETY), *((each, delivered) for each in OF_WEBHOOKS)]:
+        if broken := verdict.broken.get(name, 0):
+            judged.append(Judged(name, Verdict.VIOLATED, broken, why.get(name, ())))
+        elif name in OF_WEBHOOKS and not checked:
+            judged.append(Judged(name, Verdict.NOT_APPLICABLE, 0, ["no webhook was delivered"]))
+        else:
+            judged.append(Judged(name, Verdict.HOLDS if checked else Verdict.NOT_EXERCISED, checked))
+    return judged
+
+
+def errors_explained(figures: Figures, disturbances: Sequence[Disturbance]) -> Judged:
+    """Every 5xx and every lost answer falls in a kill or a restart."""
+    found = unexplained(figures.disturbed, disturbances)
+    why = [f"{each.what}, at {each.begin - figures.first:.2f} s, and nothing was disturbed then" for each in found]
+    verdict = Verdict.VIOLATED if found else Verdict.HOLDS if figures.requests else Verdict.NOT_EXERCISED
+    return Judged("errors-explained", verdict, len(figures.disturbed), why)
+
+
+def nothing_grows(growths: Sequence[Growth]) -> Judged:
+    """Connections, locks and memory; not applicable where the run was too short to say."""
+    judged = [each for each in growths if each.grows is not None]
+    why = [
+        f"{each.name} went from {each.first:.0f} to {each.last:.0f}, {each.per_minute:+.2%} a minute"
+        for each in judged
+        if each.grows
+    ]
+    verdict = Verdict.VIOLATED if why else Verdict.HOLDS if judged else Verdict.NOT_APPLICABLE
+    return Judged("no-growth", verdict, len(judged), why)
+
+
+def load_document(
+    plan: Plan,
+    *,
+    server: Mapping[str, Any],
+    figures: Figures,
+    history: HistoryVerdict,
+    check_seconds: float,
+    disturbances: Sequence[Disturbance],
+    growths: Sequence[Growth],
+    also: Sequence[Judged],
+    rounds: Sequence[Round],
+    steps: Sequence[Step],
+    lost_processes: int,
+    interrupted: bool,
+) -> dict[str, Any]:
+    """The whole document; ``also`` are verdicts beside those that are made here. Times are as their names say."""
+    judged = [*history_judged(history, figures), errors_explained(figures, disturbances), *also, nothing_grows(growths)]
+    verdicts = [each.verdict for each in judged]
+    code = _exit_code(verdicts, history, figures)
+    recoveries = [each.recovery_seconds for each in disturbances if each.recovery_seconds is not None]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "verdict": _VERDICTS[code],
+        "exit_code": int(code),
+        "interrupted": interrupted,
+        "scenario": {"name": plan.scenario.name, "about": plan.scenario.about},
+        "subject": {"name": plan.subject.name},
+        "server": dict(server),
+        "load": {
+            "users": plan.users,
+            "processes": plan.workers or plan.processes,
+            "rate": plan.rate or None,
+            "arrivals": plan.pattern if plan.rate else None,
+            "asked_seconds": plan.seconds,
+            "seed": plan.seed,
+            "lost_processes": lost_processes,
+        },
+        "seconds": figures.seconds if figures.requests else 0.0,
+        "requests": figures.requests,
+        "per_second": figures.requests / figures.seconds if figures.seconds else 0.0,
+        "operations": [
+            {
+                "name": name,
+                "requests": each.counts.total(),
+                "statuses": {status.value: each.counts[status] for status in Status if each.counts[status]},
+                "per_second": each.counts.total() / figures.seconds if figures.seconds else 0.0,
+                "closed_ms": latency(each.closed_ms)._asdict(),
+                "open_ms": latency(each.open_ms)._asdict() if plan.rate else None,
+            }
+            for name, each in sorted(figures.operations.items())
+        ],
+        "lateness": {
+            "late_ms": latency(figures.late_ms)._asdict() if plan.rate else None,
+            "waited_for_a_client": figures.waited if plan.rate else None,
+        },
+        "refusals": dict(figures.refusals.most_common()),
+        "sqlstates": dict(figures.sqlstates.most_common()),
+        "unknown": {
+            "attempts": figures.unknown,
+            "cut_off": figures.cut_off,
+            "asked_again": figures.asked_again,
+            "committed": history.counts.get("unknown_committed", 0),
+            "rolled_back": history.counts.get("unknown_rolled_back", 0),
+        },
+        "disturbances": {
+            "kills": sum(each.kind == "kill" for each in disturbances),
+            "crashes": len(recoveries),
+            "recovery_seconds_max": max(recoveries, default=None),
+            "errors": len(figures.disturbed),
+        },
+        "growth": [each._asdict() for each in growths],
+        "race": _race(rounds) if plan.scenario.name == "hot_lead" else None,
+        "steps": [
+            {"users": each.users, "per_second": each.per_second, "closed_ms": each.latency._asdict()} for each in steps
+        ],
+        "history": {**history.document(), "seconds": check_seconds},
+        "properties": [
+            {
+                "id": each.id,
+                "verdict": each.verdict.value,
+                "checked": each.checked,
+                "why": list(each.why[:SHOWN_MAX]),
+                "more": max(0, len(each.why) - SHOWN_MAX),
+            }
+            for each in judged
+        ],
+    }
+
+
+_VERDICTS = {
+    ExitCode.VIOLATED: "violated",
+    ExitCode.HOLDS: "holds",
+    ExitCode.NOT_EXERCISED: "not_exercised",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+}
+
+
+def _exit_code(verdicts: Sequence[Verdict], history: HistoryVerdict, figures: Figures) -> ExitCode:
+    if Verdict.VIOLATED in verdicts:
+        return ExitCode.VIOLATED
+    if history.judgement is Judgement.INCONCLUSIVE:
+        return ExitCode.INCONCLUSIVE
+    done = sum(each.counts[Status.OK] for each in figures.operations.values())
+    if not done or Verdict.HOLDS not in verdicts:
+        return ExitCode.NOT_EXERCISED
+    return ExitCode.HOLDS
+
+
+def _race(rounds: Sequence[Round]) -> dict[str, Any]:
+    full = [each for each in rounds if each.buyers > 1]
+    return {
+        "rounds": len(full),
+        "one_winner": sum(each.winners == 1 for each in full),
+        "buyers": max((each.buyers for each in full), default=0),
+        "seconds_median": median(each.seconds for each in full) if full else None,
+        "seconds_max": max((each.seconds for each in full), default=None),
+        "seed": SEED,
+    }

@@ -1,0 +1,41 @@
+"""The result of a load run as JUnit XML: a test case for each property, green exactly when the command ends with 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from harness.report.junit import legal
+from harness.report.load import headline
+
+
+def load_junit(document: Mapping[str, Any]) -> str:
+    """A run document (harness-load, version 1) as XML text."""
+    subject, scenario = document["subject"]["name"], document["scenario"]["name"]
+    root = Element("testsuites", name="harness load")
+    suite = SubElement(root, "testsuite", name=f"{subject}.{scenario}", time=f"{document['seconds']:.3f}")
+    for each in document["properties"]:
+        case = SubElement(suite, "testcase", classname=f"{subject}.{scenario}", name=each["id"], time="0")
+        why = legal("; ".join(each["why"]))
+        match each["verdict"]:
+            case "holds":
+                pass
+            case "violated":
+                SubElement(case, "failure", type="violated", message=why).text = why
+            case "not_applicable":
+                SubElement(case, "skipped", message=why or "nothing here concerns it")
+            case verdict:
+                SubElement(case, "error", type=verdict, message=why or "nothing put it to the test")
+    green = suite.find("testcase/failure") is None and suite.find("testcase/error") is None
+    if green and (document["exit_code"] or document["interrupted"]):
+        case = SubElement(suite, "testcase", classname=f"{subject}.verdict", name=document["verdict"], time="0")
+        SubElement(case, "error", type=document["verdict"], message=headline(document))
+    SubElement(suite, "system-out").text = legal(headline(document))
+    for element in (root, suite):
+        element.set("tests", str(len(suite.findall("testcase"))))
+        element.set("failures", str(len(suite.findall("testcase/failure"))))
+        element.set("errors", str(len(suite.findall("testcase/error"))))
+        element.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'

@@ -1,0 +1,213 @@
+"""The run document of a load run: what its schema refuses, what the page explains, how it reads, and its exit codes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from harness.load.disturbance import Disturbance
+from harness.load.document import Judged, load_document
+from harness.load.figures import Round, Step, figures_of, latency
+from harness.load.finding import Finding, HistoryVerdict, Judgement, Shown
+from harness.load.growth import Growth
+from harness.load.nemesis import Strikes
+from harness.load.plan import Plan, find_scenario
+from harness.load.sample import Sample
+from harness.marketplace.subject import load_subject
+from harness.report.load import render_load
+from harness.report.load_junit import load_junit
+from harness.resources import bundled
+from harness.words.history import Status
+from harness.words.verdict import Verdict
+
+PAGE = (Path(__file__).parents[2] / "docs" / "load.md").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("load.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+PLAN = Plan(
+    find_scenario("hot_lead", bundled("locustfiles")),
+    load_subject("reference", bundled("sql")),
+    users=100,
+    seconds=30,
+    rate=50,
+    strikes=Strikes(1, 1),
+)
+COUNTS = {"operations": 4, "commits": 2, "unknown_committed": 1, "unknown_rolled_back": 0}
+HELD = HistoryVerdict(Judgement.HOLDS, {}, (), (), 0, 0, COUNTS)
+SAMPLES = (
+    Sample("c0", "buy", 1.0, 1.01, 1.05, Status.OK, key="a"),
+    Sample("c1", "buy", 1.0, 1.02, 1.08, Status.REFUSED, "lead_sold", 409, key="b"),
+    Sample("c2", "buy", 1.5, 1.5, 1.9, Status.UNKNOWN, "try_again", 503, key="c"),
+    Sample("c2", "buy", 2.0, 2.0, 2.1, Status.OK, key="c"),
+)
+DOWN = Disturbance("crash", 1.4, 1.8, 0.21)
+
+
+def document(
+    *,
+    plan: Plan = PLAN,
+    samples: tuple[Sample, ...] = SAMPLES,
+    history: HistoryVerdict = HELD,
+    disturbances: tuple[Disturbance, ...] = (DOWN,),
+    growths: tuple[Growth, ...] = (Growth("connections", 8, 8, 0.0, False), Growth("api_bytes", 9e7, 9e7, 0.001, None)),
+) -> dict[str, Any]:
+    made = load_document(
+        plan,
+        server={"version": "18.6", "local": True},
+        figures=figures_of(samples),
+        history=history,
+        check_seconds=0.5,
+        disturbances=disturbances,
+        growths=growths,
+        also=[Judged("webhooks-acknowledged", Verdict.HOLDS, 3)],
+        rounds=[Round(100, 1, 0.05), Round(100, 1, 0.07)] if samples else [],
+        steps=[Step(2, 900.0, latency([1.0, 2.0]))],
+        lost_processes=0,
+        interrupted=False,
+    )
+    written: dict[str, Any] = json.loads(json.dumps(made))
+    return written
+
+
+def violated() -> HistoryVerdict:
+    finding = Finding(("sold-once", "serializable"), "lead x was sold again: sold_count 2", 1, 0)
+    broken = Counter({"sold-once": 7, "serializable": 7})
+    return HistoryVerdict(
+        Judgement.VIOLATED, broken, (Shown(finding, SAMPLES[0], (SAMPLES[1],)),), (finding,), 7, 0, COUNTS
+    )
+
+
+def test_it_is_as_its_schema_says() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for each in (
+        document(),
+        document(plan=replace(PLAN, rate=0.0)),
+        document(history=violated()),
+        document(samples=()),
+    ):
+        VALIDATOR.validate(each)
+
+
+def test_what_holds_exits_0() -> None:
+    found = document()
+    assert (found["verdict"], found["exit_code"]) == ("holds", 0)
+    assert {each["id"]: each["verdict"] for each in found["properties"]} | {"sold-once": "holds"} == {
+        each["id"]: "not_applicable" if each["id"] in ("webhook-idempotent", "paid-is-served") else "holds"
+        for each in found["properties"]
+    }
+
+
+def test_a_broken_property_exits_1_whatever_the_speed() -> None:
+    found = document(history=violated())
+    assert (found["verdict"], found["exit_code"]) == ("violated", 1)
+    (sold,) = [each for each in found["properties"] if each["id"] == "sold-once"]
+    assert (sold["verdict"], sold["checked"], sold["why"]) == (
+        "violated",
+        7,
+        ["lead x was sold again: sold_count 2"],
+    )
+
+
+def test_an_error_that_no_disturbance_explains_exits_1() -> None:
+    found = document(disturbances=())
+    assert found["exit_code"] == 1
+    (errors,) = [each for each in found["properties"] if each["id"] == "errors-explained"]
+    assert errors["why"] == ["buy: 503 try_again, at 0.49 s, and nothing was disturbed then"]
+
+
+def test_growth_exits_1() -> None:
+    assert document(growths=(Growth("locks", 40, 400, 0.3, True),))["exit_code"] == 1
+
+
+def test_doubt_exits_6_and_nothing_done_5() -> None:
+    doubtful = replace(HELD, judgement=Judgement.INCONCLUSIVE, findings=1, doubtful=1)
+    assert document(history=doubtful)["exit_code"] == 6
+    assert document(samples=())["exit_code"] == 5
+    refused = tuple(each for each in SAMPLES if each.status == Status.REFUSED)
+    assert document(samples=refused)["exit_code"] == 5
+
+
+OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "another version": (("version",), 2),
+    "a verdict with another's exit code": (("exit_code",), 1),
+    "what holds and has a broken property": (("properties", 0, "verdict"), "violated"),
+    "a status that there is not": (("operations", 0, "statuses"), {"lost": 1}),
+    "a negative latency": (("operations", 0, "closed_ms", "p50"), -1),
+    "a field that nobody knows": (("server", "dsn"), "host=secret"),
+    "a word that is no SQLSTATE": (("sqlstates",), {"lead_sold": 1}),
+}
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_what_must_not_be_written_is_refused(offence: str) -> None:
+    path, value = OFFENCES[offence]
+    wrong = copy.deepcopy(document())
+    place: Any = wrong
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(wrong)
+
+
+def test_the_page_explains_every_field_and_no_other() -> None:
+    explained = set(
+        re.findall(r"^\| ((?:`[a-z0-9_]+`(?:, )?)+) \|", PAGE.partition("## The run document")[2], re.MULTILINE)
+    )
+    names = {name for cell in explained for name in re.findall(r"`([a-z0-9_]+)`", cell)}
+    assert names == set(fields_of(SCHEMA))
+
+
+def fields_of(part: Any) -> Iterator[str]:
+    """The names of all properties that a schema defines, wherever it does."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "properties" and "required" in part:
+                yield from value
+            if key not in ("if", "then", "else", "allOf"):
+                yield from fields_of(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from fields_of(value)
+
+
+def test_it_reads() -> None:
+    text = render_load(document(), ascii_only=True)
+    assert text.splitlines()[0] == text.splitlines()[-1]
+    assert text.startswith("HOLDS: reference keeps 12 properties through 4 requests of hot_lead")
+    for part in (
+        "open model, 50/s poisson",
+        "2 of 2 rounds",
+        "mean 45.0 (12.0 to 89.0)",
+        "2.34",
+        "refused: lead_sold 1",
+        "unknown outcomes: 1 (0 cut off when the time was over)",
+        "1 crash of the server (up again within 0.21 s); 1 request had a 5xx or no answer",
+        "too short to say",
+    ):
+        assert part in " ".join(text.split()), part
+
+
+def test_a_violation_reads_first() -> None:
+    text = render_load(document(history=violated()), ascii_only=True)
+    assert text.startswith("VIOLATED: reference breaks sold-once, serializable under hot_lead")
+    assert "lead x was sold again: sold_count 2" in text
+
+
+def test_junit_is_green_exactly_when_the_command_ends_with_0() -> None:
+    for found in (document(), document(history=violated()), document(samples=()), {**document(), "interrupted": True}):
+        suite = ElementTree.fromstring(load_junit(found)).find("testsuite")
+        assert suite is not None
+        green = suite.get("failures") == suite.get("errors") == "0"
+        assert green == (found["exit_code"] == 0 and not found["interrupted"])
