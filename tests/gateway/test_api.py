@@ -233,3 +233,15 @@ def test_a_busy_and_a_forgetful_api(client: stripe.StripeClient, gateway: Remote
     assert len(sessions) == before + 1
     assert create(client, "key-lost") == sessions[0]
     assert create(client, "key-busy").id != sessions[0].id
+
+
+def test_settings_are_told_without_secrets(gateway: Remote) -> None:
+    before = gateway.configure()
+    told = gateway.configure(url="http://shop.test", secrets=["whsec_new", "whsec_old"], mischief={"drop": 0.5})
+    assert (told["url"], told["secrets"], told["mischief"]["drop"]) == ("http://shop.test", 2, 0.5)
+    assert gateway.configure() == told
+    for wrong in ({"drop": 2}, {"dorp": 0.1}, "drop"):
+        with pytest.raises(httpx.HTTPStatusError, match="400"):
+            gateway.configure(url="http://nowhere.test", mischief=wrong)
+    assert gateway.configure() == told
+    assert gateway.configure(url=before["url"], secrets=[], mischief={"drop": 0}) == before

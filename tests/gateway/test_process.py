@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-import httpx
 import pytest
 import stripe
 
@@ -63,17 +62,6 @@ def test_from_payment_to_acknowledgement(shop: str) -> None:
         assert gateway.release("reversed") == 3
         assert gateway.drain(10) == []
         assert len(gateway.deliveries(since=1)) == 3
-
-
-def test_settings_are_told_without_secrets(shop: str) -> None:
-    with gateway_process() as gateway:
-        told = gateway.configure(url=shop, secrets=[SECRET, "whsec_old"], mischief={"drop": 0.5})
-        assert (told["url"], told["secrets"], told["mischief"]["drop"]) == (shop, 2, 0.5)
-        assert gateway.configure() == told
-        for wrong in ({"drop": 2}, {"dorp": 0.1}, "drop"):
-            with pytest.raises(httpx.HTTPStatusError, match="400"):
-                gateway.configure(url="http://nowhere.test", mischief=wrong)
-        assert gateway.configure() == told
 
 
 def served(*arguments: str) -> subprocess.Popen[str]:

@@ -14,6 +14,7 @@ from time import sleep
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
 
@@ -22,7 +23,7 @@ from tests.purchase.conftest import WEBHOOK_SECRET
 from tests.purchase.processes import Client, Processes, Told, api_processes
 from tests.purchase.shop import Shop, Workspace
 
-ROUNDS = 15
+ROUNDS = 10
 GRACE_S = 1
 BUYERS = 12
 BUY, TOP_UP = "/api/marketplace/purchase", "/api/credits/purchase"
@@ -232,6 +233,36 @@ def test_a_storm_of_webhooks_with_a_crash_in_it_is_one_effect(
 def about(event: Mapping[str, Any]) -> str:
     """The purchase that an event is about."""
     return str(event["data"]["object"]["client_reference_id"])
+
+
+@pytest.mark.parametrize("trouble", ["api_busy", "api_lost"])
+def test_a_checkout_that_stripe_did_not_answer_for_is_opened_once(
+    shop: Shop, processes: Processes, gateway: Remote, trouble: str
+) -> None:
+    """Stripe refuses for now, or makes the session and does not say so; the key finds out."""
+    lead = shop.lead(shop.workspace())
+    body = {"lead_ids": [lead], "payment_method": "stripe", "idempotency_key": str(uuid4())}
+    asked = Request(shop.workspace(), BUY, body)
+    processes.start()
+    processes.wait_until_healthy()
+    gateway.configure(mischief={trouble: 1})
+    try:
+        first = asyncio.run(ask_again(Client(processes.base), asked))
+    finally:
+        gateway.configure(mischief={trouble: 0})
+    assert (first.status, first.code) == (503, "try_again")
+    again, third = (asyncio.run(ask_again(Client(processes.base), asked)) for _ in range(2))
+    assert again == third
+    paid = gateway.pay(again.body["checkout_url"])
+    assert paid["client_reference_id"] == again.body["purchase"]["id"]
+    assert gateway.drain(30) == []
+    assert shop.status(again.body["purchase"]["id"]) == "completed"
+    sessions = httpx.get(
+        f"{gateway.base}/v1/checkout/sessions?limit=100", headers={"authorization": "Bearer sk"}
+    ).json()
+    about = [each["client_reference_id"] for each in sessions["data"]]
+    assert about.count(paid["client_reference_id"]) == 1
+    processes.kill()
 
 
 @pytest.mark.parametrize("in_time", [True, False])
