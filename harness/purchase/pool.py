@@ -56,7 +56,13 @@ class Pool:
 
     async def __aenter__(self) -> Pool:
         self._open = True
-        for connection in await asyncio.gather(*(self._dial() for _ in range(self._limits.size))):
+        dialled = await asyncio.gather(*(self._dial() for _ in range(self._limits.size)), return_exceptions=True)
+        made = [each for each in dialled if isinstance(each, SteadyConnection)]
+        if failures := [each for each in dialled if isinstance(each, BaseException)]:
+            for connection in made:
+                await connection.close()
+            raise failures[0]
+        for connection in made:
             self._add(connection)
         self._start(self._watch())
         return self

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -242,8 +243,31 @@ def test_what_is_large_is_sent_and_read_in_pieces(dsn: str) -> None:
     run(dsn, work)
 
 
-def test_no_server_no_pool(dsn: str) -> None:
-    async def work(_: Pool) -> None: ...
+async def nothing(_: Pool) -> None: ...
 
+
+def test_no_server_no_pool(dsn: str) -> None:
     with pytest.raises(psycopg.OperationalError):
-        run(f"{dsn} dbname=harness_nowhere", work)
+        run(f"{dsn} dbname=harness_nowhere", nothing)
+
+
+def test_a_pool_that_cannot_be_filled_lets_go_of_what_it_has(
+    dsn: str, owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SteadyConnection.connect.__func__  # type: ignore[attr-defined]
+    dialled: list[str] = []
+
+    async def connect(cls: type[SteadyConnection], *arguments: Any, **more: Any) -> SteadyConnection:
+        if dialled:
+            raise psycopg.OperationalError("there are too many")
+        dialled.append(more["application_name"])
+        connection: SteadyConnection = await real(cls, *arguments, **more)
+        return connection
+
+    monkeypatch.setattr(SteadyConnection, "connect", classmethod(connect))
+    with pytest.raises(psycopg.OperationalError, match="too many"):
+        run(dsn, nothing)
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
+    deadline = monotonic() + 30
+    while owner.execute(left, dialled).fetchone() != (0,):
+        assert monotonic() < deadline
