@@ -141,12 +141,13 @@ def create_app(
     async def stripe_webhook(request: Request, stripe_signature: Annotated[str | None, Header()] = None) -> Response:
         """One delivery of an event of Stripe's."""
         body = await request.body()
-        outcome = "refused"
+        outcome = "try_again"
         try:
             outcome = await receive(connections, work, body, stripe_signature, settings.webhook_secret)
         except (Refusal, psycopg.Error) as error:
             no = error if isinstance(error, Refusal) else refusal_of(error)
-            outcome = "try_again" if no is not None and no.code == "try_again" else "refused"
+            if no is not None and no.code != "try_again":
+                outcome = "refused"
             raise
         finally:
             figures.webhooks.labels(event_type(body, KNOWN), outcome).inc()
