@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
 
 import psycopg
 from psycopg import sql
 
 from harness.engine.recorder import Perform
+from harness.marketplace.calls import Client
 from harness.marketplace.operations import Buy, Checkout, Deliver, Operation, Request
 from harness.marketplace.properties import check_once
 from harness.marketplace.start import LeadStart, LeadState, Start
 from harness.marketplace.subject import Subject
+from harness.requests.requester import Requester, refused
+from harness.requests.seats import Seats
 from harness.stress.arena import SAFETY, Arena
 from harness.words.history import Result, Status
 from tests.purchase.stripe_side import event, sign
-from tests.purchase.visitor import Answer
-from tests.seed.api import Api, Caller
+from tests.seed.api import Api
 
 BALANCE = Decimal(100)
 PRICE = Decimal(10)
@@ -39,13 +40,6 @@ def all_want(count: int, lead: str = "L0") -> list[Buy]:
     return [Buy(f"W{number}", (lead,), f"p{number}") for number in range(count)]
 
 
-BUSY = {"lead_busy": "55P03", "key_in_progress": "key_in_progress"}
-"""What the API tells those who came while another was at it, and what the functions tell them."""
-
-WORDS = {"lead_sold": "lead_unavailable"}
-"""What the functions call the same."""
-
-
 class Market(Arena):
     """An arena with the API in front of it, read in words."""
 
@@ -54,6 +48,9 @@ class Market(Arena):
         super().__init__(dsn, subject, start, operations)
 
         self.http = Api()
+        self._seats = Seats(self.http.make)
+        self.api: Perform = Requester(self._seats, self.names, Client(subject, self.names)).perform
+        """Carries a purchase out as the API's clients do; deliveries are for ``endpoint``."""
         claims = {each.purchase: each.leads for each in operations if isinstance(each, Buy | Checkout | Request)}
         claims |= {name: row.leads for name, row in start.purchases.items()}
         self._totals = {
@@ -78,44 +75,12 @@ class Market(Arena):
 
     async def deliver(self, connection: psycopg.AsyncConnection[Any], body: bytes, signature: str | None) -> Result:
         """Whatever somebody posts to the webhook endpoint."""
-        caller = Caller(connection, None)
-        answer = await self.http.ask(caller, "/api/webhooks/stripe", body, {"stripe-signature": signature})
+        with self._seats.taken(connection, None) as app:
+            answer, done_before = await self.http.deliver(app, body, signature)
         if answer.status != 200:
             return refused(answer)
         assert answer.json == {"received": True}
-        return Result(Status.OK, "", (("already_completed", caller.done_before is True),))
-
-    @property
-    def api(self) -> Perform:
-        """Carries a purchase out as the API's clients do: over HTTP, with the workspace's token."""
-
-        async def post(connection: psycopg.AsyncConnection[Any], wanted: Buy | Checkout | Request) -> Result:
-            ids = [str(self.names.id_of("lead", lead)) for lead in wanted.leads]
-            method = (
-                wanted.method
-                if isinstance(wanted, Request)
-                else "stripe"
-                if isinstance(wanted, Checkout)
-                else "credits"
-            )
-            body: dict[str, Any] = {"lead_ids": ids, "payment_method": method}
-            if isinstance(wanted, Request):
-                body["idempotency_key"] = str(uuid5(NAMESPACE_OID, wanted.key))
-            # The token of a workspace of a start is its id.
-            headers = {"authorization": f"Bearer {self.names.id_of('workspace', wanted.workspace)}"}
-            caller = Caller(connection, UUID(str(self.names.id_of("purchase", wanted.purchase))))
-            answer = await self.http.ask(caller, "/api/marketplace/purchase", body, headers)
-            if answer.status != 200:
-                return refused(answer)
-            told: dict[str, Any] = {}
-            if isinstance(wanted, Request):
-                told["replayed"] = answer.headers.get("idempotent-replayed") == "true"
-                told["purchase"] = self.names.name_of(answer.json["purchase"]["id"])
-            if method == "credits":
-                told["balance"] = Decimal(answer.json["remaining_credits"])
-            return Result(Status.OK, "", tuple(told.items()))
-
-        return post
+        return Result(Status.OK, "", (("already_completed", done_before),))
 
     def balance(self, workspace: str) -> Decimal:
         return dict(self.state().balances)[workspace]
@@ -162,11 +127,3 @@ class Market(Arena):
             """
         ).fetchone()
         assert left == (0,)
-
-
-def refused(answer: Answer) -> Result:
-    """What an answer other than 200 is in the words of the functions."""
-    code = str(answer.code)
-    if code in BUSY or answer.status >= 500:
-        return Result(Status.BUSY, BUSY.get(code, code))
-    return Result(Status.REFUSED, WORDS.get(code, code))
