@@ -65,7 +65,8 @@ def load(
     # Here, for the command line must start without the packages that it needs.
     from harness.load.run import SETTINGS, prepare_load, run_load
 
-    if crashes and is_dsn(chosen_source(database)):
+    theirs = is_dsn(chosen_source(database))
+    if crashes and theirs:
         raise UsageError(
             "not-our-server",
             "--crash was asked for on a server that the harness did not start",
@@ -92,7 +93,8 @@ def load(
     require_writable(json_file, junit_file, *(folder / "any" for folder in (prepared, samples) if folder))
     with (
         _folder(prepared or samples) as folder,
-        provision(database, settings=SETTINGS) as server,
+        # What only a server's start can set is the business of whoever started it.
+        provision(database, settings={} if theirs else SETTINGS) as server,
         telling_of_a_lost_server(),
     ):
         require_superuser(server)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import psycopg
 from jsonschema import Draft202012Validator
 
+from harness.db.any_server import AnyServer
 from harness.load.sample import SampleFile
 from tests.verify.command import ROOT, gone, harness, running
 
@@ -79,12 +81,14 @@ def test_the_routes_of_before_sell_a_lead_more_than_once(tmp_path: Path) -> None
     assert "the seed" in ended.out
 
 
-def test_a_storm_over_http_is_one_payment_each(tmp_path: Path) -> None:
+def test_a_storm_over_http_on_a_server_that_is_there_is_one_payment_each(server: AnyServer, tmp_path: Path) -> None:
+    before = left_on(server)
     ended = harness(
         *("load", "webhook_storm", "--users", "4", "--duration", "3s", "--rate", "20", "--json", "load.json"),
-        *("--kill-backends", "1"),
+        *("--kill-backends", "1", "--dsn", server.dsn()),
         cwd=tmp_path,
     )
+    assert left_on(server) == before
     assert ended.code == 0, ended.out + ended.err
     found = document(tmp_path / "load.json")
     assert verdicts(found)["webhook-idempotent"] == "holds"
@@ -149,6 +153,15 @@ def test_plain_locust_with_a_master_and_two_workers(tmp_path: Path) -> None:
     counts = [path.read_text(encoding="utf-8").count("\n") for path in samples]
     assert min(counts) > max(counts) / 3
     assert document(tmp_path / "load.json")["requests"] == sum(counts) - 2
+
+
+def left_on(server: AnyServer) -> set[str]:
+    """Databases and replication slots."""
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT datname FROM pg_database UNION ALL SELECT slot_name FROM pg_replication_slots"
+        )
+        return {str(name) for (name,) in rows}
 
 
 def await_samples(folder: Path) -> None:
