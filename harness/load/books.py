@@ -26,6 +26,7 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Read,
     Refund,
     Request,
     Sweep,
@@ -98,8 +99,8 @@ class Books:
         self.purchases: dict[str, Purchase] = {}
         self.top_ups: dict[str, TopUpRow] = {}
         self.events: set[str] = set()
-        self.keys: dict[str, str] = {}
-        """Idempotency key to the purchase that its request made, empty for none."""
+        self._keys: dict[int, str] = {}
+        self._alike: dict[tuple[str, str, str, str], Lead] = {}
         self.ledger: dict[str, Decimal] = {}
         """Workspace to the sum of its entries."""
         self.has_ledger = "entry" in words
@@ -138,6 +139,8 @@ class Books:
                 return Part(frozenset((workspace,)), frozenset(some or ()))
             case CompleteCredit(name) | CompleteStripe(name) | Refund(name):
                 return self.about(name)
+            case Read(workspace, name):
+                return self.about(name) | Part(frozenset((workspace,)))
             case Deliver(event, _, name):
                 return self.about(name)._replace(events=frozenset((event,)))
             case TopUp(name):
@@ -173,7 +176,7 @@ class Books:
                 self._put_entry(row, change)
             elif word == "key":
                 key = identity_of_key(name, row[4])
-                change.keys[key] = self.keys.get(key, "")
+                change.keys[key] = self.key(key) or ""
             elif word == "event":
                 change.events.setdefault(name, name in self.events)
                 if row[1] == "D":
@@ -190,8 +193,8 @@ class Books:
         for name, before in change.purchases.items():
             self._put_purchase(name, before, purchases.get(name), items.get(name), change)
         for key in change.keys:
-            if not self.keys.get(key):
-                self.keys[key] = next(iter((*change.purchases, *change.top_ups)), "")
+            if not self.key(key):
+                self.put_key(key, next(iter((*change.purchases, *change.top_ups)), ""))
         return change
 
     def _put_lead(self, row: Row) -> None:
@@ -199,10 +202,7 @@ class Books:
         if kind == "D":
             self.leads.pop(name, None)
         else:
-            words = self._words
-            amount = self.price(price) if price else None
-            seller, status = words.setdefault(seller, seller), words.setdefault(status, status)
-            self.leads[name] = Lead(amount, seller, status, int(sold_count or 0))
+            self.leads[name] = self.lead(price, seller, status, sold_count)
 
     def _put_entry(self, row: Row, change: Change) -> None:
         _, _, workspace, kind, amount, purchase, top_up = row
@@ -293,6 +293,24 @@ class Books:
         if top_up is not None:
             return Part(frozenset((top_up.workspace,)), top_ups=frozenset((name,)))
         return Part(purchases=frozenset((name,)))
+
+    def lead(self, price: str, seller: str, status: str, sold_count: str) -> Lead:
+        """A lead as a row has it. Most are like others: one object stands for all that are alike."""
+        alike = (price, seller, status, sold_count)
+        known = self._alike.get(alike)
+        if known is None:
+            known = self._alike[alike] = Lead(
+                self.price(price) if price else None, seller, status, int(sold_count or 0)
+            )
+        return known
+
+    def key(self, identity: str) -> str | None:
+        """The purchase that the request with this idempotency key made, empty for none; None for a key not seen."""
+        return self._keys.get(hash(identity))
+
+    def put_key(self, identity: str, purchase: str) -> None:
+        """The key stands for this purchase. Kept by 64 bits of a keyed hash: there are as many keys as purchases."""
+        self._keys[hash(identity)] = purchase
 
     def holders(self, lead: str) -> Collection[str]:
         """The purchases that have reserved it, at any time."""

@@ -113,18 +113,20 @@ _RANK_OF_COMMITTED, _RANK_OF_REPEAT = 3, 4
 def _choose(samples: Samples, trace: Trace, committed: bytearray, latest: float, sweeps: Sequence[int]) -> int:
     """The likeliest: who was told that it did it, who does not know, who was told no, who did it once already.
 
-    Of equals the first that had not returned before an operation was invoked that has committed already.
+    Of equals a webhook comes last, which should have left its event; then the first that had not returned before an
+    operation was invoked that has committed already.
     """
-    best, number = (_RANK_OF_REPEAT + 1, False, inf), NOBODY
+    best, number = (_RANK_OF_REPEAT + 1, False, False, inf), NOBODY
 
-    def rank(other: int) -> tuple[int, bool, float]:
+    def rank(other: int) -> tuple[int, bool, bool, float]:
         if committed[other]:
             value = _RANK_OF_COMMITTED
         elif samples.is_repeat(other):
             value = _RANK_OF_REPEAT
         else:
             value = _RANK[samples.status(other)]
-        return value, samples.returned[other] < latest, samples.invoked[other]
+        is_webhook = samples.operation(other) == "deliver"
+        return value, is_webhook, samples.returned[other] < latest, samples.invoked[other]
 
     for identity in trace.identities:
         for other in samples.about(identity):

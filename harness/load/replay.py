@@ -79,12 +79,13 @@ class MarketReplay:
             return True
         if sample.key is not None and not is_stateless(sample):
             identity = identity_of_key(sample.workspace, sample.key)
-            known = identity in self.books.keys
+            made = self.books.key(identity)
+            known = made is not None
             answer = sample.answer or {}
             if sample.code == "key_reused":
                 return known
             if answer.get("replayed"):
-                return known and self._is_first_answer(self.books.keys[identity], answer)
+                return self._is_first_answer(made, answer)
             if known:
                 return False
         if sample.operation == "read":

@@ -37,7 +37,7 @@ class Safety:
         yield from self._charges(change)
         yield from self._purchases(change)
         for key, before in change.keys.items():
-            if before and self._books.keys[key] == before and before not in (*change.purchases, *change.top_ups):
+            if before and self._books.key(key) == before and before not in (*change.purchases, *change.top_ups):
                 for made in (*change.purchases, *change.top_ups):
                     yield "charged-once", f"key {key} stood for {before}, and {made} was made for it"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import mmap
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from math import inf
@@ -62,9 +63,8 @@ class Samples:
         self._operation = bytearray()
         self._repeats = bytearray()
         self._places = array("Q", [0])
-        self._heads: dict[int, int] = {}
-        self._nodes = array("q")
-        self._chain = array("q")
+        self._hashes = array("q")
+        self._numbers = array("q")
         self._kept: dict[int, Sample] = {}
         self._exits = ExitStack()
 
@@ -79,6 +79,7 @@ class Samples:
                     self._places.append(self._places[-1] + spool.write(marshal.dumps(record)))
                 self.whole &= file.whole
             spool.flush()
+            self._sort()
             # An empty file cannot be mapped, and nobody reads of it.
             if len(self):
                 self._spool = entered.enter_context(mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ))
@@ -118,11 +119,11 @@ class Samples:
     def about(self, identity: str) -> Sequence[int]:
         """The samples about this key (``identity_of_key``), event or purchase, or lead for those that name nothing
         else; in the order in which they were read."""
-        found, node = [], self._heads.get(hash(identity), -1)
-        while node >= 0:
-            found.append(self._nodes[node])
-            node = self._chain[node]
-        return found[::-1]
+        wanted = hash(identity)
+        first = last = bisect_left(self._hashes, wanted)
+        while last < len(self._hashes) and self._hashes[last] == wanted:
+            last += 1
+        return self._numbers[first:last]
 
     def of(self, operation: str) -> Iterator[int]:
         """All of one operation."""
@@ -159,10 +160,14 @@ class Samples:
 
     def _index(self, identity: str, number: int) -> None:
         # 64 bits of a keyed hash: that two of a million ids share one happens once in thirty million runs.
-        place = hash(identity)
-        self._nodes.append(number)
-        self._chain.append(self._heads.get(place, -1))
-        self._heads[place] = len(self._nodes) - 1
+        self._hashes.append(hash(identity))
+        self._numbers.append(number)
+
+    def _sort(self) -> None:
+        """Half of what a dictionary would take; those with one identity stay in the order in which they came."""
+        order = sorted(range(len(self._hashes)), key=self._hashes.__getitem__)
+        self._hashes = array("q", (self._hashes[place] for place in order))
+        self._numbers = array("q", (self._numbers[place] for place in order))
 
 
 _CODES = {name: code for code, name in enumerate(OPERATIONS)}

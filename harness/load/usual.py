@@ -93,9 +93,9 @@ def _write_purchase(sample: Sample, rows: Sequence[Row], books: Books) -> list[s
     changed = [name, workspace, *wanted]
     if key is not None:
         identity = identity_of_key(key[2], key[4])
-        if identity in books.keys:
+        if books.key(identity) is not None:
             return None
-        books.keys[identity] = name
+        books.put_key(identity, name)
         changed.append(identity)
     books.balances[workspace] = books.ledger[workspace] = balance
     books.leads.update(sold)
@@ -181,5 +181,5 @@ def _sold(
             return None
         if count != "1" or before.sold_count or (not held and books.holders(name)):
             return None
-        sold[name] = Lead(before.price, before.seller, "sold", 1)
+        sold[name] = books.lead(price, seller, status, count)
     return sold if sold and len(rows) == len(wanted) and sold.keys() == set(wanted) else None

@@ -27,7 +27,9 @@ from harness.marketplace.operations import (
     Deliver,
     MarkSold,
     Operation,
+    Read,
     Refund,
+    Request,
     TopUp,
     UpdatePrice,
     Validate,
@@ -41,6 +43,7 @@ from harness.stress.clients import clients
 from harness.words.history import Result, Status
 
 CLIENTS = 12
+PAID_BY = {"credits": Buy, "stripe": Checkout}
 OF = {operation: name for name, operation in CALLS.items()}
 
 
@@ -74,6 +77,10 @@ def programs(subject: Subject, operations: int, leads: int, seed: int) -> list[l
                     *[Deliver(f"{kind} {paid}", kind, paid)] * 4,
                     TopUp(f"t{random.randrange(9)}"),
                     MarkSold(wanted[:1]),
+                    # Others come with the same key, some of them with the same request.
+                    *[Request(workspace, wanted[-1:], name, f"k{place // 2}", random.choice(("credits", "stripe")))]
+                    * 4,
+                    *[Read(workspace, random.choice(opened[-4:]))] * 2,
                     Validate(workspace, wanted),
                     UpdatePrice(wanted[0], Decimal(random.randrange(1, 300)) / 100),
                     Refund(random.choice(bought[-3:])) if bought else Validate(workspace, wanted),
@@ -81,7 +88,7 @@ def programs(subject: Subject, operations: int, leads: int, seed: int) -> list[l
                     CompleteCredit(paid, workspace, Decimal(1)),
                 ]
             )
-            if isinstance(choice, Checkout):
+            if isinstance(choice, Checkout | Request):
                 opened.append(name)
             elif isinstance(choice, Buy):
                 bought.append(name)
@@ -123,23 +130,34 @@ async def _load(
             group.create_task(work(number, connection))
 
 
+def answer_of(result: Result) -> str | None:
+    """The purchase that the client was told of."""
+    told: str | None = result.get("purchase")
+    return told
+
+
 def _sample(names: Names, client: int, operation: Operation, invoked: float, returned: float, result: Result) -> Sample:
     def id_of(kind: str, value: str | None) -> str | None:
         return None if value is None else str(names.id_of(kind, value))
 
     leads = getattr(operation, "leads", None) or ([operation.lead] if isinstance(operation, UpdatePrice) else None)
-    purchase = id_of("purchase", getattr(operation, "purchase", None)) or id_of(
-        "top_up", getattr(operation, "top_up", None)
-    )
+    # A client of the API does not choose the id of its purchase.
+    chosen = answer_of(result) if isinstance(operation, Request) else getattr(operation, "purchase", None)
+    purchase = id_of("purchase", chosen) or id_of("top_up", getattr(operation, "top_up", None))
     answer: dict[str, Any] = dict(result.value)
-    if "balance" in answer:
-        answer["balance"] = str(answer["balance"])
-    if "marked" in answer:
-        answer["marked"] = [id_of("lead", each) for each in answer["marked"]]
+    for told in ("balance", "purchase"):
+        if told in answer:
+            answer[told] = str(answer[told]) if told == "balance" else id_of("purchase", answer[told])
+    for told in ("marked", "leads"):
+        if told in answer:
+            answer[told] = [id_of("lead", each) for each in answer[told]]
+    if isinstance(operation, Validate | Read) and answer.get("status") != "completed":
+        # What is shown before is no list of the purchase's leads.
+        answer.pop("leads", None)
     amount = getattr(operation, "amount", getattr(operation, "price", None))
     return Sample(
         f"c{client}",
-        OF[type(operation)],
+        OF[type(operation)] if not isinstance(operation, Request) else OF[PAID_BY[operation.method]],
         invoked,
         invoked,
         None if result.status is Status.UNKNOWN else returned,
@@ -151,5 +169,6 @@ def _sample(names: Names, client: int, operation: Operation, invoked: float, ret
         purchase=purchase,
         event=getattr(operation, "event", None),
         kind=getattr(operation, "kind", None),
+        key=id_of("key", getattr(operation, "key", None)),
         amount=None if amount is None else str(amount),
     )

@@ -48,7 +48,7 @@ def test_every_fault_is_found_in_a_hundred_thousand_operations_and_nothing_else(
     assert verdict.counts["unknown_rolled_back"] > 100
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_correct_history_holds(seed: int, tmp_path: Path) -> None:
     verdict = checked(made(tmp_path, 4000, seed=seed))
     assert verdict.judgement is Judgement.HOLDS
@@ -74,7 +74,7 @@ def test_what_is_usual_is_what_the_model_says(tmp_path: Path, monkeypatch: pytes
     """The verdict is the same when the model is asked about everything, on right histories and on damaged ones."""
     random = Random(1)
     quick, damaged = [], [made(tmp_path / "all", 1500, *list(PLANTED)[:6])]
-    for number in range(40):
+    for number in range(25):
         maker = made(tmp_path / str(number), 120, seed=number)
         lines = maker.journal.read_text().split("\n")
         place = random.randrange(1, len(lines) - 2)
@@ -93,7 +93,7 @@ def test_what_is_usual_is_what_the_model_says(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(replay, "write_usual", lambda *_: None)
     monkeypatch.setattr(replay, "is_usual_answer", lambda *_: False)
     assert [outcome(maker) for maker in damaged] == quick
-    assert sum("violated" in each for each in quick) > 10
+    assert sum("violated" in each for each in quick) > 5
     assert sum("holds" in each for each in quick) > 3
 
 

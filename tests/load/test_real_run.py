@@ -18,7 +18,7 @@ from .real_run import run
 def test_the_reference_holds(seed: int, server: AnyServer, database: str, tmp_path: Path) -> None:
     subject = find_subject("reference", bundled("sql"))
     server.ensure_roles(subject.roles)
-    verdict = run(database, subject, tmp_path, operations=900, leads=120, seed=seed)
+    verdict = run(database, subject, tmp_path, operations=600, leads=80, seed=seed)
     assert verdict.judgement is Judgement.HOLDS, [each.why for each in verdict.listed]
     assert min(verdict.counts[name] for name in ("ok", "refusals", "repeats", "commits")) > 20, verdict.counts
 
