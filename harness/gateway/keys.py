@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +16,8 @@ class Keys:
     """What was answered to each key. What is refused before anything is done is not kept, and may be tried again."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {}
+        # Hash of the request and text of its answer: a load run has many.
+        self._kept: dict[str, tuple[bytes, bytes]] = {}
 
     def once(
         self, key: str | None, route: str, parameters: Mapping[str, Any], work: Callable[[], Mapping[str, Any]]
@@ -27,14 +30,15 @@ class Keys:
             return work(), False
         if not key or len(key) > _LENGTH_MAX:
             raise RefusalError(f"Idempotency keys have 1 to {_LENGTH_MAX} characters.", kind="idempotency_error")
+        asked = hashlib.sha256(json.dumps([route, parameters], sort_keys=True).encode()).digest()
         if key in self._kept:
-            before_route, before, answer = self._kept[key]
-            if (before_route, before) != (route, parameters):
+            before, kept = self._kept[key]
+            if before != asked:
                 raise RefusalError(
                     "Keys for idempotent requests can only be used with the same parameters they were first used with.",
                     kind="idempotency_error",
                 )
-            return answer, True
+            return json.loads(kept), True
         answer = work()
-        self._kept[key] = (route, parameters, answer)
+        self._kept[key] = (asked, json.dumps(answer).encode())
         return answer, False
