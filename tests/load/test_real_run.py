@@ -20,7 +20,7 @@ def test_the_reference_holds(seed: int, server: AnyServer, database: str, tmp_pa
     server.ensure_roles(subject.roles)
     verdict = run(database, subject, tmp_path, operations=600, leads=80, seed=seed)
     assert verdict.judgement is Judgement.HOLDS, [each.why for each in verdict.listed]
-    assert min(verdict.counts[name] for name in ("ok", "refusals", "repeats", "commits")) > 20, verdict.counts
+    assert min(verdict.counts[name] for name in ("ok", "refusals", "repeats", "commits")) > 5, verdict.counts
 
 
 @pytest.mark.parametrize(
