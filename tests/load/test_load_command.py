@@ -55,7 +55,7 @@ def test_functions_keep_their_promises_through_kills_and_a_crash(tmp_path: Path)
 
 def test_a_planted_fault_is_found_and_exits_1(tmp_path: Path) -> None:
     ended = harness(
-        *("load", "sql_functions", "--users", "4", "--duration", "2s", "--rate", "40", "--json", "load.json"),
+        *("load", "sql_functions", "--users", "4", "--duration", "3s", "--rate", "60", "--json", "load.json"),
         *("--subject", "planted:errors-swallowed", "--samples", "kept"),
         cwd=tmp_path,
     )

@@ -6,6 +6,7 @@ Importing this adds options to Locust's own, with which the files of locustfiles
 from __future__ import annotations
 
 import os
+import random
 import signal
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -129,6 +130,9 @@ def _begin(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None
     worker = environment.runner if isinstance(environment.runner, WorkerRunner) else None
+    index = worker.worker_index if worker else 0
+    # Locust draws the tasks from the generator that all share.
+    random.seed(f"{options.seed} {index} tasks")
     _running[:] = [
         Process(
             read_stock(Path(options.stock or "stock.json")),
@@ -136,7 +140,7 @@ def _begin(environment: Environment, **_: Any) -> None:
             rate=options.rate,
             pattern=options.arrivals,
             seed=options.seed,
-            index=worker.worker_index if worker else 0,
+            index=index,
             processes=options.expect_workers if worker else 1,
         )
     ]
