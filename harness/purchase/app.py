@@ -14,12 +14,13 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import psycopg
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.security import HTTPBearer
 
 from harness.purchase.answers import add_refusals, event_type, json_response
 from harness.purchase.checkout import Bill, Checkout
 from harness.purchase.connections import Connections
+from harness.purchase.direct import DirectRoute
 from harness.purchase.interrupted import Interrupted
 from harness.purchase.limit import BodyLimit
 from harness.purchase.messages import (
@@ -98,7 +99,9 @@ def create_app(
     app.add_middleware(Measured, metrics=figures)
     add_refusals(app)
 
-    @app.post(
+    direct = APIRouter(route_class=DirectRoute)
+
+    @direct.post(
         "/api/marketplace/purchase",
         response_model=PurchaseAnswer,
         responses=problems(400, 401, 402, 403, 404, 409, 413, 422, 502),
@@ -124,7 +127,7 @@ def create_app(
             raise Refusal("not_found")
         return json_response(shown)
 
-    @app.post(
+    @direct.post(
         "/api/credits/purchase", response_model=CreditsAnswer, responses=problems(400, 401, 403, 409, 413, 422, 502)
     )
     async def buy_credits(token: TokenHash, wanted: CreditsRequest) -> Response:
@@ -136,6 +139,8 @@ def create_app(
                 connection, token, new_id(), amount, key, request_hash(str(amount.normalize()))
             )
         return json_response(await with_url(checkout, "credit_purchase", answer.response), replayed=answer.replayed)
+
+    app.include_router(direct)
 
     @app.post("/api/webhooks/stripe", response_model=Received, responses=problems(400, 413), openapi_extra=RAW_BODY)
     async def stripe_webhook(request: Request, stripe_signature: Annotated[str | None, Header()] = None) -> Response:
