@@ -59,6 +59,34 @@ two_tenants = Scenario(
     happened=("overlap", "ok:Request"),
 )
 
+# Each for a reason of its own, and all with one key.
+refused_in_every_way = Scenario(
+    name="key-of-refused-requests",
+    theory="Requests are refused for what is sold, unknown, not on sale, one's own or too cheap, and leave the key free.",
+    start=Start(
+        {"A": Decimal(15)},
+        {
+            "sold": LeadStart(Decimal(10), status="sold"),
+            "unpriced": LeadStart(None),
+            "own": LeadStart(Decimal(10), seller="A"),
+            "cheap": LeadStart(Decimal("0.40")),
+            "L1": LeadStart(Decimal(10)),
+        },
+    ),
+    sessions={
+        "client": [
+            Request("A", ("sold",), "p", "k"),
+            Request("A", ("unknown",), "q", "k"),
+            Request("A", ("L1", "unpriced"), "r", "k"),
+            Request("A", ("own",), "s", "k"),
+            Request("A", ("cheap",), "t", "k", "stripe"),
+            Request("A", ("L1",), "u", "k"),
+        ]
+    },
+    properties=RETRIED,
+    happened=("refused:lead_unavailable", "refused:own_lead", "refused:amount_not_payable", "ok:Request"),
+)
+
 refused_then_again = Scenario(
     name="key-of-a-refused-request",
     theory="A refused request leaves no key behind: with the lead that can be had, the key works.",

@@ -7,7 +7,7 @@ a replay has it twice. And what is over stays over: no late payment revives a pu
 from decimal import Decimal
 
 from harness.marketplace.block import Nemesis
-from harness.marketplace.operations import Buy, CompleteStripe, Deliver
+from harness.marketplace.operations import Buy, CompleteStripe, Deliver, Read
 from harness.marketplace.properties import RACING, STRIPE
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, PurchaseStart, Start
@@ -51,6 +51,15 @@ direct_completions = Scenario(
     sessions={"one": [CompleteStripe("p")], "other": [CompleteStripe("p")]},
     properties=DELIVERY,
     happened=("overlap", "ok:CompleteStripe", "replayed", "wait|busy"),
+)
+
+polled = Scenario(
+    name="webhook-against-the-poll",
+    theory="The customer polls while the webhook is at work: never completed without leads, and never back again.",
+    start=awaiting_payment("L1", "L2", reserved="held"),
+    sessions={"stripe": [Deliver("evt", PAID, "p")], "customer": [Read("A", "p"), Read("B", "p"), Read("A", "p")]},
+    properties=STRIPE,
+    happened=("overlap", "ok:Deliver", "ok:Read", "refused:purchase_not_found", "ended:completed"),
 )
 
 # Explored over all schedules, the cancel hits every statement: also the one between the claim and the effect.
