@@ -8,8 +8,8 @@ looked up under a lock and not before it, or two that come at once both find not
 from decimal import Decimal
 
 from harness.marketplace.block import Nemesis
-from harness.marketplace.operations import Request
-from harness.marketplace.properties import BUYING, RACING
+from harness.marketplace.operations import BuyCredits, Request
+from harness.marketplace.properties import BUYING, RACING, WAITING
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start
 from harness.words.fault import CANCEL, CUT_AFTER_SEND
@@ -19,6 +19,8 @@ TWO = {**ONE, "L2": LeadStart(Decimal(10))}
 RICH = {"A": Decimal(50), "B": Decimal(50)}
 RETRIED = (*BUYING, "key-once")
 AT_ONCE = (*RACING, "key-once")
+
+KEYS = ("conservation", "no-lost-acknowledgement", "serializable", "key-once", *WAITING)
 
 double_click = Scenario(
     name="same-key-twice-at-once",
@@ -39,6 +41,27 @@ double_checkout = Scenario(
     },
     properties=AT_ONCE,
     happened=("overlap", "ok:Request", "replayed:Request", "busy:key_in_progress"),
+)
+
+credits_twice = Scenario(
+    name="same-key-for-credits-twice-at-once",
+    theory="Credits are ordered twice at once with one key: one top-up is made, and only one is paid for.",
+    start=Start(RICH, ONE),
+    sessions={
+        "first": [BuyCredits("A", Decimal(20), "t", "k")],
+        "again": [BuyCredits("A", Decimal(20), "u", "k"), BuyCredits("A", Decimal(30), "v", "k")],
+    },
+    properties=KEYS,
+    happened=("overlap", "ok:BuyCredits", "replayed:BuyCredits", "refused:key_reused"),
+)
+
+two_routes = Scenario(
+    name="same-key-at-two-routes",
+    theory="A client counts its keys for each route: the purchase and the order of credits have nothing in common.",
+    start=Start(RICH, ONE),
+    sessions={"buyer": [Request("A", ("L1",), "p", "k")], "treasurer": [BuyCredits("A", Decimal(20), "t", "k")]},
+    properties=AT_ONCE,
+    happened=("overlap", "ok:Request", "ok:BuyCredits"),
 )
 
 other_body = Scenario(
@@ -62,7 +85,7 @@ two_tenants = Scenario(
 # Each for a reason of its own, and all with one key.
 refused_in_every_way = Scenario(
     name="key-of-refused-requests",
-    theory="Requests are refused for what is sold, unknown, not on sale, one's own or too cheap, and leave the key free.",
+    theory="Requests are refused for what is sold, unknown, one's own or too cheap, and leave the key free.",
     start=Start(
         {"A": Decimal(15)},
         {

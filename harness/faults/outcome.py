@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -45,6 +46,8 @@ def is_there(operation: Operation, start: Start, state: State) -> bool:
             return became(name, *ENDED_BY.get(kind, PAID_FOR))
         case Refund(name):
             return became(name, "refunded")
+        case BuyCredits(_, _, name):
+            return name in dict(state.top_ups or ()) and name not in start.top_ups
         case TopUp(name):
             return dict(state.top_ups or ()).get(name) == "completed"
         case MarkSold(leads):
@@ -75,6 +78,8 @@ def _about(operation: Operation) -> tuple[str, str]:
     match operation:
         case Buy(_, _, name) | Checkout(_, _, name) | Request(_, _, name):
             return "makes", name
+        case BuyCredits(_, _, name):
+            return "makes top-up", name
         case TopUp(name):
             return "top-up", name
         case CompleteCredit(name) | CompleteStripe(name) | Refund(name) | Deliver(_, _, name):

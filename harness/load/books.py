@@ -20,6 +20,7 @@ from harness.load.sample import identity_of_key
 from harness.marketplace.market import Lead, Market, Purchase, Table, TopUpRow
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -143,8 +144,10 @@ class Books:
                 return self.about(name) | Part(frozenset((workspace,)))
             case Deliver(event, _, name):
                 return self.about(name)._replace(events=frozenset((event,)))
-            case TopUp(name):
+            case TopUp(name) | Read(_, name):
                 return self.about(name)
+            case BuyCredits(workspace, _, name):
+                return Part(frozenset((workspace,)), top_ups=frozenset((name,)))
             case MarkSold(some):
                 return Part(leads=frozenset(some or ()))
             case UpdatePrice(lead):

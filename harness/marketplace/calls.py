@@ -17,6 +17,7 @@ from psycopg import pq
 from harness.marketplace.names import KINDS, Names
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     CompleteCredit,
     CompleteStripe,
     Deliver,
@@ -45,6 +46,7 @@ ANSWERS: Mapping[type, tuple[str, ...]] = {
     Validate: ("leads",),
     Buy: ("already_completed", "balance"),
     Request: ("replayed", "purchase", "balance"),
+    BuyCredits: ("replayed", "top_up"),
     Read: ("status", "leads"),
     CompleteCredit: ("already_completed", "balance"),
     CompleteStripe: ("already_completed", "marked"),
@@ -59,6 +61,7 @@ COLUMNS = {
     "already_completed": "already_completed",
     "replayed": "replayed",
     "purchase_id": "purchase",
+    "top_up_id": "top_up",
     "status": "status",
     "balance": "balance",
     "new_credit_balance": "balance",
@@ -106,7 +109,8 @@ class Client:
         self._readers: dict[str, Callable[[Any], Any]] = {
             "already_completed": _flag,
             "replayed": _flag,
-            "purchase": self._purchase,
+            "purchase": self._name,
+            "top_up": self._name,
             "status": str,
             "balance": _amount,
             "marked": self._leads,
@@ -235,7 +239,7 @@ class Client:
             raise TypeError("an array of lead ids")
         return tuple(sorted(self._names.name_of(str(each)) for each in value))
 
-    def _purchase(self, value: Any) -> str:
+    def _name(self, value: Any) -> str:
         return self._names.name_of(str(value))
 
     def _mistake(self, call: _Call, seen: str, expected: str) -> UsageError:

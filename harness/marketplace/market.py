@@ -69,17 +69,16 @@ class TopUpRow:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an idempotency key stands for: the request that came with it (its leads sorted), and its answer."""
+    """What an idempotency key stands for: the body of the request that came with it, and its answer."""
 
-    leads: tuple[str, ...]
-    method: str
+    body: tuple[object, ...]
     answer: Result
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
     """Everything that the marketplace remembers. ``events`` are the webhook events that were claimed, ``keys`` the
-    idempotency keys that were answered, each of a workspace.
+    idempotency keys that were answered, each of a workspace and a route.
 
     ``reserving`` is False for a marketplace that knows no reservations, where a checkout holds nothing.
     """
@@ -90,4 +89,4 @@ class Market:
     top_ups: Table[str, TopUpRow]
     events: frozenset[str] = frozenset()
     reserving: bool = True
-    keys: Table[tuple[str, str], Answered] = field(default_factory=Table)
+    keys: Table[tuple[str, str, str], Answered] = field(default_factory=Table)

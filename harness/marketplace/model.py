@@ -15,10 +15,12 @@ from typing import Any
 from harness.marketplace.market import Answered, Lead, Market, Purchase, Table, TopUpRow
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
     Deliver,
+    Keyed,
     MarkSold,
     Operation,
     Read,
@@ -34,28 +36,6 @@ from harness.words.history import Result, Status
 
 PAYABLE = Decimal("0.50"), Decimal("999999.99")
 """The least and the most that Stripe takes in one payment."""
-
-REFUSALS = frozenset(
-    {
-        "amount_mismatch",
-        "amount_not_payable",
-        "duplicate_leads",
-        "insufficient_credits",
-        "key_reused",
-        "lead_reserved",
-        "lead_unavailable",
-        "lead_unpriced",
-        "no_leads",
-        "own_lead",
-        "purchase_not_found",
-        "purchase_not_pending",
-        "purchase_not_refundable",
-        "top_up_not_found",
-        "top_up_not_refundable",
-        "wrong_payment_method",
-    }
-)
-"""The words of the contract for a no. A subject that uses another word of its own is compared by the no alone."""
 
 
 def initial(start: Start, *, reserving: bool = True) -> Market:
@@ -106,6 +86,8 @@ def apply(market: Market, operation: Operation) -> tuple[Result, Market]:
             return checkout(market, workspace, leads, name)
         case Request():
             return request(market, operation)
+        case BuyCredits():
+            return buy_credits(market, operation)
         case Read(workspace, name):
             return read(market, workspace, name)
         case CompleteCredit(name, workspace, amount):
@@ -151,22 +133,46 @@ def checkout(market: Market, workspace: str, leads: tuple[str, ...], name: str) 
 
 
 def request(market: Market, asked: Request) -> tuple[Result, Market]:
-    """A purchase under a key: done once, and answered the same ever after. A refused request leaves no key behind."""
-    known = market.keys.get((asked.workspace, asked.key))
-    if known is not None and (known.leads, known.method) != asked.body:
+    """A purchase under a key: done once, and answered the same ever after."""
+
+    def work() -> tuple[Result, Market]:
+        make = buy if asked.method == "credits" else checkout
+        result, after = make(market, asked.workspace, asked.leads, asked.purchase)
+        if result.status is not Status.OK:
+            return result, market
+        if asked.method == "stripe" and not payable(after.purchases[asked.purchase].total):
+            return refused("amount_not_payable"), market
+        told = [(name, value) for name, value in result.value if name == "balance"]
+        return ok(purchase=asked.purchase, **dict(told)), after
+
+    return once(market, "purchase", asked, work)
+
+
+def buy_credits(market: Market, asked: BuyCredits) -> tuple[Result, Market]:
+    """A pending top-up under a key."""
+    if not payable(asked.amount):
+        return refused("amount_not_payable"), market
+    made = market.top_ups.put(asked.top_up, TopUpRow(asked.workspace, asked.amount))
+    return once(market, "credits", asked, lambda: (ok(top_up=asked.top_up), replace(market, top_ups=made)))
+
+
+def once(market: Market, route: str, asked: Keyed, work: Callable[[], tuple[Result, Market]]) -> tuple[Result, Market]:
+    """Do the work, or answer what was answered before. A refused request leaves no key behind."""
+    known = market.keys.get((asked.workspace, route, asked.key))
+    if known is not None and known.body != asked.body:
         return refused("key_reused"), market
     if known is not None:
         return replace(known.answer, value=(("replayed", True), *known.answer.value)), market
-    make = buy if asked.method == "credits" else checkout
-    result, after = make(market, asked.workspace, asked.leads, asked.purchase)
-    if result.status is not Status.OK:
-        return result, market
-    if asked.method == "stripe" and not PAYABLE[0] <= after.purchases[asked.purchase].total <= PAYABLE[1]:
-        return refused("amount_not_payable"), market
-    told = [("balance", value) for name, value in result.value if name == "balance"]
-    answer = ok(purchase=asked.purchase, **dict(told))
-    kept = after.keys.put((asked.workspace, asked.key), Answered(*asked.body, answer))
+    answer, after = work()
+    if answer.status is not Status.OK:
+        return answer, market
+    kept = after.keys.put((asked.workspace, route, asked.key), Answered(asked.body, answer))
     return replace(answer, value=(("replayed", False), *answer.value)), replace(after, keys=kept)
+
+
+def payable(amount: Decimal) -> bool:
+    """Whether Stripe takes it in one payment."""
+    return PAYABLE[0] <= amount <= PAYABLE[1] and amount == round(amount, 2)
 
 
 def read(market: Market, workspace: str, name: str) -> tuple[Result, Market]:
@@ -378,5 +384,7 @@ def state_of(market: Market) -> State:
         charges=tuple((name, row.workspace, row.charged) for name, row in purchases if row.charged),
         reservations=tuple((name, row.leads) for name, row in purchases if row.reserved == "held"),
         top_ups=tuple((name, row.status) for name, row in sorted(market.top_ups.items())),
-        keys=tuple((workspace, key, "completed") for workspace, key in sorted(market.keys)),
+        keys=tuple(
+            (workspace, key, "completed") for workspace, key in sorted((each[0], each[2]) for each in market.keys)
+        ),
     )

@@ -59,6 +59,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class BuyCredits:
+    """The credits route of the API, called with an idempotency key: makes the pending top-up that a checkout is for.
+
+    Keys of this route and of the purchase route have nothing to do with one another.
+    """
+
+    workspace: str
+    amount: Decimal
+    top_up: str
+    key: str
+
+    @property
+    def body(self) -> tuple[Decimal]:
+        """What tells two requests with one key apart."""
+        return (self.amount,)
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """What a client polls: how a purchase of its own stands, and its leads once it is completed."""
 
@@ -134,6 +152,7 @@ Operation = (
     | Buy
     | Checkout
     | Request
+    | BuyCredits
     | Read
     | CompleteCredit
     | CompleteStripe
@@ -144,6 +163,9 @@ Operation = (
     | Refund
     | UpdatePrice
 )
+
+Keyed = Request | BuyCredits
+"""What comes with an idempotency key."""
 
 Purchasing = Buy | Checkout | Request
 """What makes a purchase."""

@@ -19,6 +19,7 @@ from harness.marketplace.block import Block, Nemesis, Sessions, operations_of, o
 from harness.marketplace.names import NOWHERE
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -267,6 +268,8 @@ def _names_of(operation: Operation) -> list[tuple[str, str]]:
             return [("workspace", workspace)]
         case Request(workspace, _, _, _, method):
             return [("workspace", workspace), ("payment method", method)]
+        case BuyCredits(workspace):
+            return [("workspace", workspace)]
         case Read(workspace, purchase):
             return [("workspace", workspace), ("purchase", purchase)]
         case CompleteStripe(purchase) | Refund(purchase):

@@ -16,6 +16,7 @@ from harness.marketplace.calls import Client, exact
 from harness.marketplace.names import Names
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     Deliver,
     Operation,
@@ -31,7 +32,7 @@ from harness.requests.stripe_events import PAID, event_body
 from harness.words.history import Result, Status
 
 SECRET = "whsec_of_the_harness"
-ROUTED = (Buy, Checkout, Request, Read, Deliver, TopUp)
+ROUTED = (Buy, Checkout, Request, BuyCredits, Read, Deliver, TopUp)
 """The operations that have a route."""
 
 WORDS = {"lead_sold": "lead_unavailable", "not_found": "purchase_not_found"}
@@ -59,6 +60,8 @@ class Requester:
         if connection.closed:
             return Result(Status.FAILED, "08003")
         made = self._id("purchase", operation.purchase) if isinstance(operation, Purchasing) else None
+        if isinstance(operation, BuyCredits):
+            made = self._id("top_up", operation.top_up)
         with self._seats.taken(connection, made) as app:
             answer = await self._send(app, operation)
         if answer.status == 200:
@@ -77,6 +80,9 @@ class Requester:
                     body["idempotency_key"] = str(self._id("key", operation.key))
                 path = "/api/marketplace/purchase"
                 return await exchange(app, "POST", path, self._bearer(operation.workspace), json.dumps(body).encode())
+            case BuyCredits(workspace, amount, _, key):
+                wanted = json.dumps({"amount": str(amount), "idempotency_key": str(self._id("key", key))})
+                return await exchange(app, "POST", "/api/credits/purchase", self._bearer(workspace), wanted.encode())
             case Read(workspace, purchase):
                 path = f"/api/marketplace/purchases/{self._id('purchase', purchase)}"
                 return await exchange(app, "GET", path, self._bearer(workspace))
@@ -96,9 +102,12 @@ class Requester:
 
     def _told(self, operation: Operation, answer: Answer) -> list[tuple[str, Any]]:
         """What the answer tells, in the names of the model's answers."""
-        if not isinstance(operation, Buy | Request | Read):
+        if not isinstance(operation, Buy | Request | BuyCredits | Read):
             return []
         document = answer.json
+        replayed = answer.headers.get("idempotent-replayed") == "true"
+        if isinstance(operation, BuyCredits):
+            return [("replayed", replayed), ("top_up", self._names.name_of(document["credit_purchase"]["id"]))]
         if isinstance(operation, Read):
             leads = sorted(self._names.name_of(lead["id"]) for lead in document["leads"])
             return [("status", document["purchase"]["status"]), ("leads", tuple(leads))]
@@ -106,7 +115,6 @@ class Requester:
         told = [] if balance is None else [("balance", exact(Decimal(balance)))]
         if isinstance(operation, Buy):
             return told
-        replayed = answer.headers.get("idempotent-replayed") == "true"
         return [("replayed", replayed), ("purchase", self._names.name_of(document["purchase"]["id"])), *told]
 
     def _cost(self, purchase: str) -> Decimal:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from harness.faults.case import Case
-from harness.marketplace.operations import Buy, MarkSold, Refund, Sweep, TopUp, UpdatePrice
+from harness.marketplace.operations import Buy, BuyCredits, MarkSold, Refund, Sweep, TopUp, UpdatePrice
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 
 TEN = Decimal(10)
@@ -13,6 +13,14 @@ top_up = Case(
     "A top-up is credited once, though its webhook dies anywhere and comes again.",
     Start({"A": Decimal(10)}, {"L1": LeadStart(TEN)}, top_ups={"t": TopUpStart("A", Decimal(40))}),
     (TopUp("t"), TopUp("t")),
+    (Buy("A", ("L1",), "q"),),
+)
+
+buy_credits = Case(
+    "buy-credits",
+    "An order of credits dies anywhere and is sent again with its key: one pending top-up, and no key is stuck.",
+    Start({"A": Decimal(10)}, {"L1": LeadStart(TEN)}),
+    (BuyCredits("A", Decimal(20), "t", "k"), BuyCredits("A", Decimal(20), "u", "k")),
     (Buy("A", ("L1",), "q"),),
 )
 

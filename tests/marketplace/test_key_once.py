@@ -103,10 +103,10 @@ def test_it_is_kept(name: str) -> None:
 
 STRIPE = replace(FIRST, method="stripe"), replace(OTHER, method="stripe")
 BROKEN = {
-    "key k of A had 2 effects: the purchases p and q": history(
+    "key k of A had 2 effects: p and q": history(
         (FIRST, told("p")), (OTHER, SOLD), final=ended(FIRST, replace(OTHER, key="other"))
     ),
-    "key k of A had 2 effects: the purchases p and q, which are open": history(
+    "key k of A had 2 effects: p and q, which are open": history(
         (STRIPE[0], LOST), (STRIPE[1], LOST), final=ended(STRIPE[0], replace(STRIPE[1], key="other"))
     ),
     "key k of A was answered for different requests: Request A L1 p k credits and Request A L2 q k credits": history(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.marketplace.market import Market
-from harness.marketplace.model import REFUSALS, apply, initial, state_of
+from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.operations import (
     Buy,
     Checkout,
@@ -24,6 +24,7 @@ from harness.marketplace.operations import (
     UpdatePrice,
     Validate,
 )
+from harness.marketplace.refusals import REFUSALS
 from harness.marketplace.start import LeadStart, Start
 from harness.words.history import Result, Status
 

@@ -135,7 +135,7 @@ def test_what_a_subject_says_it_is_without(
 
 def test_calls_are_named_as_the_operations() -> None:
     assert " ".join(CALLS) == (
-        "validate buy checkout request read complete_credit complete_stripe deliver mark_sold top_up sweep "
+        "validate buy checkout request buy_credits read complete_credit complete_stripe deliver mark_sold top_up sweep "
         "refund update_price"
     )
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from harness.db.any_server import AnyServer
 from harness.marketplace.calls import Client
 from harness.marketplace.market import Market
-from harness.marketplace.model import REFUSALS, apply, initial, state_of
+from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -35,6 +36,7 @@ from harness.marketplace.operations import (
     UpdatePrice,
     Validate,
 )
+from harness.marketplace.refusals import REFUSALS
 from harness.marketplace.scenario import WEBHOOKS
 from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStart
 from harness.marketplace.subject import load_subject
@@ -94,6 +96,7 @@ operations = st.one_of(
     st.builds(Buy, buyers, some_leads, st.just("")),
     st.builds(Checkout, buyers, some_leads, st.just("")),
     st.builds(Request, buyers, some_leads, st.just(""), st.just("k"), methods),
+    st.builds(BuyCredits, buyers, PRICES, st.just(""), st.just("k")),
     st.builds(Read, buyers, purchases),
     st.builds(CompleteCredit, purchases, st.just(OWN), st.just(TOTAL)),
     st.builds(CompleteCredit, purchases, st.sampled_from((OWN, *BUYERS)), st.one_of(st.just(TOTAL), PRICES)),
@@ -191,7 +194,14 @@ def meant(operation: Operation, market: Market) -> Operation:
 def named(operations: Sequence[Operation]) -> list[Operation]:
     """Every purchase that is made gets a name of its own."""
     made = iter(MADE)
-    return [replace(each, purchase=next(made)) if isinstance(each, Purchasing) else each for each in operations]
+    return [
+        replace(each, purchase=next(made))
+        if isinstance(each, Purchasing)
+        else replace(each, top_up=f"made-{next(made)}")
+        if isinstance(each, BuyCredits)
+        else each
+        for each in operations
+    ]
 
 
 @pytest.fixture(

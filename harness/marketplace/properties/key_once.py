@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.marketplace.operations import Request
+from harness.marketplace.operations import BuyCredits, Keyed, Request
 from harness.marketplace.properties.facts import POSSIBLE, Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 from harness.words.history import Call, Status
@@ -19,7 +19,7 @@ SERVED = ("completed", "refunded")
 
 def judge(facts: Facts) -> Judgement:
     asked = requests(facts)
-    for (workspace, key), calls in sorted(asked.items()):
+    for (workspace, key, _), calls in sorted(asked.items()):
         guilty = (("workspace", workspace), ("key", key))
         judgements = (judge_effects(facts, calls), judge_answers(facts, calls), judge_refusals(calls))
         for why in (why for judgement in judgements for why in judgement):
@@ -31,10 +31,10 @@ def judge(facts: Facts) -> Judgement:
 
 
 def judge_effects(facts: Facts, calls: Sequence[Call]) -> Iterator[str]:
-    """At most one of the purchases that came with a key was made."""
-    made = [name for name in (call.operation.purchase for call in calls) if took_effect(facts, name)]
+    """At most one of the purchases, or top-ups, that came with a key was made."""
+    made = [name_of(call.operation) for call in calls if took_effect(facts, call.operation)]
     if len(made) > 1:
-        yield f"had {len(made)} effects: the purchases {' and '.join(made)}"
+        yield f"had {len(made)} effects: {' and '.join(made)}"
 
 
 def judge_answers(facts: Facts, calls: Sequence[Call]) -> Iterator[str]:
@@ -47,7 +47,7 @@ def judge_answers(facts: Facts, calls: Sequence[Call]) -> Iterator[str]:
     if len(answers) > 1:
         yield f"was answered in {len(answers)} ways: {' and '.join(map(spelt, answers))}"
     for call in answered:
-        claim = facts.claims.get(call.result.get("purchase", call.operation.purchase))
+        claim = facts.claims.get(call.result.get("purchase", ""))
         if claim is not None and claim.workspace != call.operation.workspace:
             yield f"was answered with the purchase {call.result['purchase']} of {claim.workspace}"
         elif call.result.get("replayed") and not any(may_have_worked(other, call) for other in calls):
@@ -68,18 +68,26 @@ def judge_refusals(calls: Sequence[Call]) -> Iterator[str]:
             yield f"was refused to {brief(call.operation)}, and no other request has it"
 
 
-def requests(facts: Facts) -> dict[tuple[str, str], list[Call]]:
-    """Workspace and key to the requests that came with it."""
-    found: dict[tuple[str, str], list[Call]] = {}
-    for call in facts.attempts(Request):
-        found.setdefault((call.operation.workspace, call.operation.key), []).append(call)
+def requests(facts: Facts) -> dict[tuple[str, str, str], list[Call]]:
+    """Workspace, key and route to the requests that came with it."""
+    found: dict[tuple[str, str, str], list[Call]] = {}
+    for call in facts.attempts(Request, BuyCredits):
+        operation = call.operation
+        found.setdefault((operation.workspace, operation.key, type(operation).__name__), []).append(call)
     return found
 
 
-def took_effect(facts: Facts, name: str) -> bool:
-    """With credits a purchase that was not completed binds nobody; a checkout is one as soon as it is there."""
-    status = facts.status.get(name)
-    return status in SERVED if facts.claims[name].method == "credits" else status is not None
+def name_of(operation: Keyed) -> str:
+    """What it is to make."""
+    return operation.purchase if isinstance(operation, Request) else operation.top_up
+
+
+def took_effect(facts: Facts, operation: Keyed) -> bool:
+    """With credits a purchase that was not completed binds nobody; all else has its effect as soon as it is there."""
+    if isinstance(operation, BuyCredits):
+        return operation.top_up in dict(facts.final.top_ups or ())
+    status = facts.status.get(operation.purchase)
+    return status in SERVED if operation.method == "credits" else status is not None
 
 
 def may_have_worked(other: Call, call: Call) -> bool:
@@ -100,5 +108,5 @@ KEY_ONCE = Property(
     "an idempotency key has one effect and one answer, and is never stuck",
     judge,
     needs=("purchases",),
-    concerns=lambda facts: bool(facts.attempts(Request)),
+    concerns=lambda facts: bool(facts.attempts(Request, BuyCredits)),
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -109,6 +110,8 @@ def things(facts: Facts, call: Call) -> frozenset[Thing]:
         case Request(workspace, _, name, key):
             found |= {("workspace", workspace), ("key", f"{workspace} {key}")}
             purchases = (name,)
+        case BuyCredits(workspace, _, name, key):
+            found |= {("workspace", workspace), ("key", f"{workspace} {key}"), ("top-up", name)}
         case CompleteStripe(name) | Refund(name):
             purchases = (name,)
         case Deliver(event, _, name):

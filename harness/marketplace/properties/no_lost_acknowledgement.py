@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.marketplace.operations import (
     Buy,
+    BuyCredits,
     Checkout,
     CompleteCredit,
     CompleteStripe,
@@ -38,6 +39,11 @@ def lost(facts: Facts, call: Call) -> str:
             if method == "credits":
                 return status_lost(facts, made, "was completed", ("completed", "refunded"))
             return status_lost(facts, made, "was opened", ("pending", *SETTLED))
+        case BuyCredits(_, _, name):
+            made = call.result.get("top_up", name)
+            if facts.final.top_ups is None or made in dict(facts.final.top_ups):
+                return ""
+            return f"top-up {made} was made, and it is missing"
         case CompleteStripe(name):
             return status_lost(facts, name, "was completed", SETTLED)
         case Refund(name):

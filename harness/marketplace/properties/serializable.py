@@ -13,10 +13,11 @@ from typing import Any
 from harness.check.linearizability import Witness, find_witness
 from harness.check.serial_outcomes import Explanation, explain
 from harness.marketplace.market import Market
-from harness.marketplace.model import REFUSALS, apply, initial, state_of
+from harness.marketplace.model import apply, initial, state_of
 from harness.marketplace.operations import Buy, Request
 from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
+from harness.marketplace.refusals import REFUSALS
 from harness.marketplace.start import LeadState, State
 from harness.words.history import Call, Result
 

@@ -12,8 +12,8 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.marketplace.calls import Client
-from harness.marketplace.model import REFUSALS
 from harness.marketplace.operations import Buy, Operation
+from harness.marketplace.refusals import REFUSALS
 from harness.marketplace.start import LeadStart, Start
 from harness.marketplace.subject import CALLS, FIXTURES, KEYS, PROBES, WITHOUT, Subject, load_subject
 from harness.marketplace.world import World
