@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from harness.marketplace.block import Nemesis
-from harness.marketplace.operations import Buy, TopUp
+from harness.marketplace.operations import Buy, Deliver, TopUp
 from harness.marketplace.properties import RACING, WAITING
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.start import LeadStart, Start, TopUpStart
@@ -45,4 +45,23 @@ cancelled = Scenario(
     sessions={"stripe": [TopUp("t"), TopUp("t")], "nemesis": Nemesis("stripe", CANCEL)},
     properties=("conservation", "webhook-idempotent", "no-lost-acknowledgement", "serializable"),
     happened=("cancelled", "failed:57014", "ok:TopUp", "replayed"),
+)
+
+told_in_every_way = Scenario(
+    name="all-that-stripe-says-of-a-top-up",
+    theory="Its session is over, and yet it was paid, as two events say at once; then the money is to go back.",
+    start=Start({"A": Decimal(5)}, {}, top_ups={"t": TopUpStart("A", Decimal(10))}),
+    sessions={
+        "stripe": [
+            Deliver("evt-1", "checkout.session.expired", "t"),
+            Deliver("evt-2", "checkout.session.completed", "t"),
+        ],
+        "again": [
+            Deliver("evt-3", "checkout.session.async_payment_succeeded", "t"),
+            Deliver("evt-2", "checkout.session.completed", "t"),
+            Deliver("evt-4", "charge.refunded", "t"),
+        ],
+    },
+    properties=("conservation", "webhook-idempotent", "no-lost-acknowledgement", "serializable", *WAITING),
+    happened=("overlap", "ok:Deliver", "replayed", "refused:top_up_not_refundable"),
 )

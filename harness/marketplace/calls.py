@@ -194,6 +194,8 @@ class Client:
             return None if value is None else [self._names.id_of("lead", name) for name in value]
         if field == "key":
             return str(self._names.id_of(field, value))
+        if field == "purchase" and value in self._names.start.top_ups:
+            field = "top_up"  # events are about either
         return self._names.id_of(field, value) if field in KINDS else value
 
     def _take_answers(self, call: _Call, row: Mapping[str, Any], answers: dict[str, Any]) -> None:

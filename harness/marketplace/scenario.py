@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.marketplace.block import Block, Nemesis, Sessions, operations_of, outline
+from harness.marketplace.model import EFFECTS
 from harness.marketplace.names import NOWHERE
 from harness.marketplace.operations import (
     Buy,
@@ -42,7 +43,7 @@ from harness.words.history import EventKind, History, Status
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
 METHODS = ("credits", "stripe")
-WEBHOOKS = ("checkout.session.completed", "checkout.session.expired", "charge.refunded")
+WEBHOOKS = tuple(EFFECTS)
 
 
 class ScenarioError(ValueError):
@@ -240,6 +241,7 @@ def _undeclared(start: Start, operations: Sequence[Operation]) -> Iterator[str]:
         "purchase": {*start.purchases, *made, NOWHERE},
         "top-up": set(start.top_ups),
         "webhook": set(WEBHOOKS),
+        "event's subject": {*start.purchases, *made, NOWHERE, *start.top_ups},
         "payment method": set(METHODS),
     }
     for name, count in (Counter(made) + Counter(start.purchases.keys())).items():
@@ -275,7 +277,7 @@ def _names_of(operation: Operation) -> list[tuple[str, str]]:
         case CompleteStripe(purchase) | Refund(purchase):
             return [("purchase", purchase)]
         case Deliver(_, kind, purchase):
-            return [("webhook", kind), ("purchase", purchase)]
+            return [("webhook", kind), ("event's subject", purchase)]
         case TopUp(top_up):
             return [("top-up", top_up)]
         case UpdatePrice(lead, _):

@@ -87,6 +87,9 @@ class Requester:
                 path = f"/api/marketplace/purchases/{self._id('purchase', purchase)}"
                 return await exchange(app, "GET", path, self._bearer(workspace))
             case Deliver(event, kind, purchase):
+                if (row := self._names.start.top_ups.get(purchase)) is not None:
+                    about = ("credit_purchase_id", str(self._id("top_up", purchase)))
+                    return await self._deliver(app, event_body(event, kind, about, row.amount))
                 about = ("purchase_id", str(self._id("purchase", purchase)))
                 return await self._deliver(app, event_body(event, kind, about, self._cost(purchase)))
             case TopUp(top_up):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 PAID = "checkout.session.completed"
+CAPTURED = (PAID, "checkout.session.async_payment_succeeded")
 REFUNDED = "charge.refunded"
 
 
@@ -19,5 +20,5 @@ def event_body(event: str, kind: str, about: tuple[str, str], total: Decimal) ->
         thing |= {"object": "charge", "amount": cents, "amount_refunded": cents, "refunded": True}
     else:
         thing |= {"object": "checkout.session", "amount_total": cents}
-        thing["payment_status"] = "paid" if kind == PAID else "unpaid"
+        thing["payment_status"] = "paid" if kind in CAPTURED else "unpaid"
     return json.dumps({"id": event, "object": "event", "type": kind, "data": {"object": thing}}).encode()

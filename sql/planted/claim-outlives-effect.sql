@@ -2,7 +2,7 @@
 --   done.
 -- Why: a timeout is no reason to answer 500 to Stripe; log it and go on.
 -- Breaks: webhook-idempotent, paid-is-served, no-lost-acknowledgement, serializable
--- Shown: paid-is-served in webhooks.py within 110 schedules; smallest with 1 operation and 1 preemption
+-- Shown: paid-is-served in webhooks.py within 180 schedules; smallest with 1 operation and 1 preemption
 
 CREATE OR REPLACE FUNCTION apply_stripe_event(
   p_event_id text, p_event_type text, p_purchase_id uuid, p_download_url text DEFAULT NULL

@@ -31,6 +31,8 @@ from harness.marketplace.start import LeadState, Start, State
 from harness.words.history import Call, History, Status
 
 PAID = "checkout.session.completed"
+CAPTURED = (PAID, "checkout.session.async_payment_succeeded")
+"""The events that say that money came."""
 EXPIRED = "checkout.session.expired"
 REFUNDED = "charge.refunded"
 
@@ -120,7 +122,14 @@ class Facts:
         """The top-ups that are completed in the end: as read back, else as acknowledged."""
         if self.final.top_ups is not None:
             return frozenset(name for name, status in self.final.top_ups if status == "completed")
-        return frozenset(call.operation.top_up for call in self.attempts(TopUp) if call.result.status is Status.OK)
+        return frozenset(name for name, call in self._payments_of_top_ups if call.result.status is Status.OK)
+
+    @cached_property
+    def _payments_of_top_ups(self) -> list[tuple[str, Call]]:
+        """Top-up and operation that said it was paid."""
+        told = [(call.operation.top_up, call) for call in self.attempts(TopUp)]
+        events = [(call.operation.purchase, call) for call in self.attempts(Deliver) if call.operation.kind in CAPTURED]
+        return told + [(name, call) for name, call in events if name in self.start.top_ups]
 
     @cached_property
     def accounted(self) -> tuple[str, ...]:
@@ -129,8 +138,8 @@ class Facts:
         It is not, where a top-up may or may not have arrived and there is no probe to tell.
         """
         doubtful = {
-            self.start.top_ups[call.operation.top_up].workspace
-            for call in self.attempts(TopUp)
+            self.start.top_ups[name].workspace
+            for name, call in self._payments_of_top_ups
             if self.final.top_ups is None and call.result.status is Status.UNKNOWN
         }
         return tuple(sorted(self.start.workspaces.keys() & self.balances.keys() - doubtful))

@@ -28,7 +28,7 @@ SELLERS = (Buy, Request, CompleteCredit, CompleteStripe, Deliver, MarkSold)
 """What can leave a lead sold."""
 RETRY = ("40001", "40P01")
 """The server's own conflicts, which it finds by page, relation or circle, not by lead."""
-ELSEWHERE = ("insufficient_credits", "key_reused", "key_in_progress")
+ELSEWHERE = ("insufficient_credits", "amount_not_payable", "key_reused", "key_in_progress")
 """Answers that are not about leads: the sequential model judges them, and of keys ``key-once``."""
 
 
