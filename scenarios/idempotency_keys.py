@@ -49,10 +49,14 @@ credits_twice = Scenario(
     start=Start(RICH, ONE),
     sessions={
         "first": [BuyCredits("A", Decimal(20), "t", "k")],
-        "again": [BuyCredits("A", Decimal(20), "u", "k"), BuyCredits("A", Decimal(30), "v", "k")],
+        "again": [
+            BuyCredits("A", Decimal(20), "u", "k"),
+            BuyCredits("A", Decimal(30), "v", "k"),
+            BuyCredits("A", Decimal("0.40"), "w", "k"),
+        ],
     },
     properties=KEYS,
-    happened=("overlap", "ok:BuyCredits", "replayed:BuyCredits", "refused:key_reused"),
+    happened=("overlap", "ok:BuyCredits", "replayed:BuyCredits", "refused:key_reused", "refused:amount_not_payable"),
 )
 
 two_routes = Scenario(

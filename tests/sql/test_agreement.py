@@ -123,6 +123,7 @@ REFUSED_START = Start(
         "p2": PurchaseStart("B", ("L2",)),
         "p3": PurchaseStart("A", ("L3",), status="cancelled"),
     },
+    {"t1": TopUpStart("A", Decimal(10))},
 )
 REFUSED_OPERATIONS: tuple[Operation, ...] = (
     Validate("A", ()),
@@ -138,6 +139,7 @@ REFUSED_OPERATIONS: tuple[Operation, ...] = (
     CompleteCredit("p3", "A", Decimal("0.01")),
     Refund("p2"),
     TopUp("unknown"),
+    Deliver("e1", "charge.refunded", "t1"),
     Request("A", ("L3",), "m2", "k", "stripe"),
     Request("A", ("L3",), "m3", "k"),
     Request("A", ("L1",), "m4", "k"),

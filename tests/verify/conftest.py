@@ -73,7 +73,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory, server: AnyServer) -> Ve
     return once(tmp_path_factory, "reference", lambda directory: verify(directory, *arguments))
 
 
-FEW = 180
+FEW = 370
 """About two for each scenario: enough to meet nearly every line, not enough for every property."""
 
 
