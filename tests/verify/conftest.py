@@ -74,7 +74,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory, server: AnyServer) -> Ve
 
 
 FEW = 370
-"""About two for each scenario: enough to meet nearly every line, not enough for every property."""
+"""About four for each scenario: enough to meet nearly every line, not enough for every property."""
 
 
 @pytest.fixture(scope="session")
