@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"gateway: cannot listen on 127.0.0.1:{given.port}: {error}\n")
         return COULD_NOT_RUN
     with listening:
+        # Header and body go out at once; asyncio sees to that only for sockets that name their protocol.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         base = "http://{}:{}".format(*listening.getsockname())
         gateway = Gateway(given.webhook_url, [secret] if secret else [], mischief=mischief, base=base)
         config = uvicorn.Config(
