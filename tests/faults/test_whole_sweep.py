@@ -10,11 +10,11 @@ from harness.db.any_server import AnyServer
 from tests.faults.test_sweep import CASES, swept
 
 EVERY = {
-    "cancel": (235, 413),
-    "terminate": (98, 136),
-    "cut-before-send": (8, 136),
-    "cut-after-send": (98, 204),
-    "error": (235, 413),
+    "cancel": (265, 469),
+    "terminate": (101, 142),
+    "cut-before-send": (8, 142),
+    "cut-after-send": (101, 213),
+    "error": (265, 469),
 }
 """Fault to the number of steps that it strikes, and of histories: all there are with one preemption, the strike."""
 
@@ -24,7 +24,7 @@ CONNECTION_LOST = ("buy", "request", "top-up", "deliver-paid", "refund-credits")
 WAITING = ("buy", "checkout", "request", "complete-credit", "top-up", "deliver-paid")
 """The same for operations that wait for locks."""
 
-GHOSTS = (("deliver-paid",), 184)
+GHOSTS = (("complete-stripe",), 130)
 """Operations whose ghosts take turns with the retry of their client, and the histories of two preemptions."""
 
 
@@ -51,4 +51,4 @@ def test_the_reference_survives_a_lock_timeout(server: AnyServer, tmp_path: Path
     document = swept(server, tmp_path, "reference", [*WAITING], ["lock-timeout"])
     assert (document["verdict"], document["leaks"], document["never_struck"]) == ("holds", 0, [])
     failed = sum("failed:55P03" in each["happened"] for each in document["scenarios"])
-    assert failed >= 5  # operations in which somebody had to wait
+    assert failed >= 3  # operations in which somebody had to wait
