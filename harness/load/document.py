@@ -78,14 +78,19 @@ def errors_explained(figures: Figures, disturbances: Sequence[Disturbance]) -> J
     return Judged("errors-explained", verdict, len(figures.disturbed), why)
 
 
-def nothing_grows(growths: Sequence[Growth]) -> Judged:
-    """Connections, locks and memory; not applicable where the run was too short to say."""
+def nothing_grows(growths: Sequence[Growth], gap: str) -> Judged:
+    """Connections, locks and memory; not applicable where the run was too short to say.
+
+    ``gap`` is why a run that was long enough was not looked at to its end.
+    """
     judged = [each for each in growths if each.grows is not None]
     why = [
         f"{each.name} went from {each.first:.0f} to {each.last:.0f}, {each.per_minute:+.2%} a minute"
         for each in judged
         if each.grows
     ]
+    if gap and not why:
+        return Judged("no-growth", Verdict.NOT_EXERCISED, 0, [gap])
     verdict = Verdict.VIOLATED if why else Verdict.HOLDS if judged else Verdict.NOT_APPLICABLE
     return Judged("no-growth", verdict, len(judged), why)
 
@@ -99,6 +104,7 @@ def load_document(
     check_seconds: float,
     disturbances: Sequence[Disturbance],
     growths: Sequence[Growth],
+    gap: str = "",
     also: Sequence[Judged],
     rounds: Sequence[Round],
     steps: Sequence[Step],
@@ -106,7 +112,8 @@ def load_document(
     interrupted: bool,
 ) -> dict[str, Any]:
     """The whole document; ``also`` are verdicts beside those that are made here. Times are as their names say."""
-    judged = [*history_judged(history, figures), errors_explained(figures, disturbances), *also, nothing_grows(growths)]
+    judged = [*history_judged(history, figures), errors_explained(figures, disturbances), *also]
+    judged.append(nothing_grows(growths, gap))
     verdicts = [each.verdict for each in judged]
     code = _exit_code(verdicts, history, figures)
     recoveries = [each.recovery_seconds for each in disturbances if each.recovery_seconds is not None]

@@ -26,6 +26,8 @@ WARM_UP = 0.2
 """The share of the run that is not judged."""
 JUDGED_S_MIN = 60.0
 """What is left must be so long: a slope over a few seconds says nothing."""
+GAP_S_MAX = 10.0
+"""The last look may be so long before the end: a server that is being started again takes that long."""
 POINTS_MAX = 400
 """More are thinned out: the slope looks at all pairs."""
 
@@ -106,16 +108,21 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 @dataclass
 class Watch:
-    """A context manager: a thread that looks while the block runs. ``server_pid`` asks for that of the postmaster."""
+    """A context manager: a thread that looks while the block runs. ``server_pid`` asks for that of the postmaster.
+
+    ``failure`` is what nobody foresaw and kept it from going on; ``gap`` tells of it.
+    """
 
     dsn: str
     server_pid: Callable[[], int | None]
     api_pids: Sequence[int]
     looks: list[Look] = field(default_factory=list)
     begun: bool = False
+    failure: BaseException | None = None
 
     def __enter__(self) -> Self:
         self.begun = True
+        self._began = self._ended = monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch")
         self._thread.start()
@@ -124,8 +131,15 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._ended = monotonic()
         self._over.set()
         self._thread.join()
+
+    def gap(self) -> str:
+        """Why the looks do not tell how the block ended, though it was long enough; empty where they do."""
+        if not self.begun:
+            return ""
+        return gap(self.looks, self._began, self._ended, self.failure)
 
     def look(self) -> Look:
         """Now."""
@@ -145,8 +159,20 @@ class Watch:
         )
 
     def _run(self) -> None:
-        while not self._over.wait(EVERY_S):
-            self.looks.append(self.look())
+        try:
+            while not self._over.wait(EVERY_S):
+                self.looks.append(self.look())
+        except BaseException as failure:  # told by whoever asks for the gap
+            self.failure = failure
+
+
+def gap(looks: Sequence[Look], began: float, ended: float, failure: BaseException | None = None) -> str:
+    """Why these looks do not tell how a run from ``began`` to ``ended`` ended; empty where they do, or it was short."""
+    last = looks[-1].at if looks else began
+    if (ended - began) * (1 - WARM_UP) < JUDGED_S_MIN or ended - last <= GAP_S_MAX:
+        return ""
+    why = f" ({type(failure).__name__}: {failure})" if failure is not None else ""
+    return f"nothing was looked at in the last {ended - last:.0f} s of {ended - began:.0f} s{why}"
 
 
 def own_bytes(pids: Iterable[int]) -> int | None:
@@ -164,11 +190,12 @@ def _own_bytes(pid: int) -> int | None:
 
 
 def family(*pids: int) -> list[int]:
-    """These processes and all that descend from them."""
+    """These processes and all that descend from them. Any of them may end at any moment."""
     found = list(pids)
     for pid in found:
         # The list grows while it is walked: children of children come later.
-        for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-            with suppress(OSError):
-                found += [int(child) for child in thread.read_text().split()]
+        with suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(OSError):
+                    found += [int(child) for child in (thread / "children").read_text().split()]
     return found

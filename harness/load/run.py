@@ -26,7 +26,7 @@ from harness.load.disturbance import Disturbance
 from harness.load.document import Judged, load_document
 from harness.load.figures import figures_of, rounds_of, steps_of
 from harness.load.generator import Generator, require_locust
-from harness.load.growth import Look, Watch, growths
+from harness.load.growth import Watch, growths
 from harness.load.history import check_history
 from harness.load.journal import CommitJournal
 from harness.load.market import fill
@@ -113,7 +113,8 @@ def run_load(server: AnyServer, plan: Plan, folder: Path, tick: Tick, tell: Tell
 
             whole = generator.run(begin_with_the_first)
         delivered = _collect_deliveries(ground)
-    return _judge(plan, ground, watch.looks, nemesis.done, delivered, interrupted=not whole)
+        _tell_failure(watch, tell)
+    return _judge(plan, ground, watch, nemesis.done, delivered, interrupted=not whole)
 
 
 def prepare_load(
@@ -126,7 +127,8 @@ def prepare_load(
         with Watch(ground.dsn, _postmaster(server), ground.api_pids) as watch:
             wait(generator)
         delivered = _collect_deliveries(ground)
-    return _judge(plan, ground, watch.looks, [], delivered, interrupted=False)
+        _tell_failure(watch, tell)
+    return _judge(plan, ground, watch, [], delivered, interrupted=False)
 
 
 def worker_command(generator: Generator) -> str:
@@ -235,7 +237,7 @@ def _collect_deliveries(ground: Ground) -> list[Judged]:
 def _judge(
     plan: Plan,
     ground: Ground,
-    looks: list[Look],
+    watch: Watch,
     done: list[Disturbance],
     delivered: list[Judged],
     *,
@@ -258,13 +260,19 @@ def _judge(
         history=verdict,
         check_seconds=perf_counter() - began,
         disturbances=done,
-        growths=growths(looks),
+        growths=growths(watch.looks),
+        gap=watch.gap(),
         also=delivered,
         rounds=rounds_of(read_samples(paths)) if plan.scenario.name == "hot_lead" else [],
         steps=steps_of(read_samples(paths), steps),
         lost_processes=sum(not _ended_well(path) for path in paths),
         interrupted=interrupted,
     )
+
+
+def _tell_failure(watch: Watch, tell: Tell) -> None:
+    if watch.failure is not None:
+        tell(f"connections, locks and memory were not looked at to the end: {watch.failure!r}")
 
 
 def _ended_well(path: Path) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 from time import monotonic
 
 import pytest
 
-from harness.load.growth import Look, family, growths, own_bytes, slope
+from harness.load.growth import GAP_S_MAX, Look, Watch, family, gap, growths, own_bytes, slope
 
 MB = 1_000_000
 
@@ -96,3 +98,50 @@ def test_the_memory_of_a_process_and_its_children_is_seen() -> None:
             assert parent.stdin is not None
             parent.stdin.close()
     assert own_bytes([parent.pid]) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("when", ["before it is listed", "after it was listed"])
+def test_a_process_that_ends_while_it_is_looked_at_is_no_failure(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.iterdir
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def vanishing(path: Path) -> Iterator[Path]:
+            if "before" in when:
+                process.kill()
+                process.wait()
+            threads = list(listed(path))
+            process.kill()
+            process.wait()
+            return iter(threads)
+
+        monkeypatch.setattr(Path, "iterdir", vanishing)
+        assert family(process.pid) == [process.pid]
+        assert process.returncode is not None
+        assert own_bytes(family(process.pid)) is None
+
+
+def test_a_failure_of_the_watch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.load.growth.EVERY_S", 0.001)
+
+    def fails() -> int | None:
+        raise LookupError("nobody foresaw it")
+
+    with Watch("host=/nowhere", fails, ()) as watch:
+        deadline = monotonic() + 20
+        while watch.failure is None:
+            assert monotonic() < deadline
+            time.sleep(0.01)
+    assert repr(watch.failure) == "LookupError('nobody foresaw it')"
+    # Too short a run to say anything of.
+    assert watch.gap() == ""
+
+
+def test_looks_that_stop_before_the_end_of_a_long_run_are_told() -> None:
+    seen = looks(100)
+    assert gap(seen, 0.0, 100.0) == ""
+    assert gap(seen, 0.0, 99.0 + GAP_S_MAX) == ""
+    told = gap(seen, 0.0, 300.0, LookupError("gone"))
+    assert told == "nothing was looked at in the last 201 s of 300 s (LookupError: gone)"
+    assert gap([], 0.0, 300.0).startswith("nothing was looked at in the last 300 s")
+    assert gap([], 0.0, 30.0) == ""

@@ -61,6 +61,7 @@ def document(
     history: HistoryVerdict = HELD,
     disturbances: tuple[Disturbance, ...] = (DOWN,),
     growths: tuple[Growth, ...] = (Growth("connections", 8, 8, 0.0, False), Growth("api_bytes", 9e7, 9e7, 0.001, None)),
+    gap: str = "",
 ) -> dict[str, Any]:
     made = load_document(
         plan,
@@ -70,6 +71,7 @@ def document(
         check_seconds=0.5,
         disturbances=disturbances,
         growths=growths,
+        gap=gap,
         also=[Judged("webhooks-acknowledged", Verdict.HOLDS, 3)],
         rounds=[Round(100, 1, 0.05), Round(100, 1, 0.07)] if samples else [],
         steps=[Step(2, 900.0, latency([1.0, 2.0]))],
@@ -128,6 +130,17 @@ def test_an_error_that_no_disturbance_explains_exits_1() -> None:
 
 def test_growth_exits_1() -> None:
     assert document(growths=(Growth("locks", 40, 400, 0.3, True),))["exit_code"] == 1
+
+
+def test_a_run_that_was_not_looked_at_to_its_end_does_not_say_that_nothing_grows() -> None:
+    for growth in ((), (Growth("connections", 8, 8, 0.0, False),)):
+        found = document(growths=growth, gap="nothing was looked at in the last 201 s of 300 s")
+        (judged,) = [each for each in found["properties"] if each["id"] == "no-growth"]
+        assert (judged["verdict"], judged["why"]) == (
+            "not_exercised",
+            ["nothing was looked at in the last 201 s of 300 s"],
+        )
+    assert document(growths=(Growth("locks", 40, 400, 0.3, True),), gap="none")["exit_code"] == 1
 
 
 def test_doubt_exits_6_and_nothing_done_5() -> None:
