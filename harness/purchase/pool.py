@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import monotonic
@@ -50,7 +50,7 @@ class Pool:
         self._limits = limits
         self._all: set[SteadyConnection] = set()
         self._idle: deque[SteadyConnection] = deque()
-        self._waiting: deque[asyncio.Future[SteadyConnection]] = deque()
+        self._waiting: OrderedDict[asyncio.Future[SteadyConnection], None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
 
@@ -95,7 +95,7 @@ class Pool:
             self._replace(connection)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[SteadyConnection] = loop.create_future()
-        self._waiting.append(future)
+        self._waiting[future] = None
         timer = loop.call_later(self._limits.wait_s, _give_up, future)
         try:
             return await future
@@ -107,6 +107,7 @@ class Pool:
             raise
         finally:
             timer.cancel()
+            self._waiting.pop(future, None)
 
     def give_back(self, connection: SteadyConnection) -> None:
         """To whoever waits longest; a connection that is of no use any more is replaced."""
@@ -114,7 +115,7 @@ class Pool:
             self._replace(connection)
             return
         while self._waiting:
-            future = self._waiting.popleft()
+            future, _ = self._waiting.popitem(last=False)
             if not future.done():
                 future.set_result(connection)
                 return

@@ -163,6 +163,23 @@ def test_when_all_are_in_use_one_waits_and_not_for_long(dsn: str) -> None:
     run(dsn, work, wait_s=0.01)
 
 
+def test_nobody_is_remembered_who_has_waited_in_vain(dsn: str) -> None:
+    async def work(pool: Pool) -> None:
+        async with pool.connection(), pool.connection():
+            before = pool.in_state()
+            for _ in range(3):
+                refused = await asyncio.gather(*(ask(pool) for _ in range(100)), return_exceptions=True)
+                assert {str(each) for each in refused} == {"try_again"}
+                gone = asyncio.create_task(ask(pool))
+                await asyncio.sleep(0)
+                gone.cancel()
+                await asyncio.gather(gone, return_exceptions=True)
+                assert not pool._waiting
+            assert pool.in_state() == before
+
+    run(dsn, work, wait_s=0.01)
+
+
 def test_who_waits_longest_is_next_and_who_has_gone_is_not(dsn: str) -> None:
     async def work(pool: Pool) -> None:
         order = []
