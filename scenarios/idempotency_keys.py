@@ -133,7 +133,7 @@ cancelled_then_again = Scenario(
         "nemesis": Nemesis("client", CANCEL),
     },
     properties=RETRIED,
-    happened=("cancelled", "failed:57014", "ok:Request", "replayed:Request"),
+    happened=("cancelled", "failed:57014|failed:try_again", "ok:Request", "replayed:Request"),
 )
 
 ghost_against_retry = Scenario(

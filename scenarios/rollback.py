@@ -21,7 +21,7 @@ buyer_cancelled = Scenario(
     start=Start({"A": Decimal(50)}, TWO_LEADS),
     sessions={"alice": [Buy("A", ("L1", "L2"), "p")], "nemesis": Nemesis("alice", CANCEL)},
     properties=(*BUYING, "no-leak"),
-    happened=("cancelled", "failed:57014", "ok:Buy"),
+    happened=("cancelled", "failed:57014|failed:try_again", "ok:Buy"),
 )
 
 another_buyer = Scenario(
@@ -30,7 +30,7 @@ another_buyer = Scenario(
     start=Start({"A": Decimal(50), "B": Decimal(50)}, {"L1": LeadStart(Decimal(10))}),
     sessions={"alice": [Buy("A", ("L1",), "p")], "bob": [Buy("B", ("L1",), "q")], "nemesis": Nemesis("alice", CANCEL)},
     properties=(*RACING, "no-leak"),
-    happened=("overlap", "cancelled", "failed:57014", "ok:Buy", "refused:lead_unavailable"),
+    happened=("overlap", "cancelled", "failed:57014|failed:try_again", "ok:Buy", "refused:lead_unavailable"),
 )
 
 completion_retried = Scenario(

@@ -72,7 +72,7 @@ cancelled_and_redelivered = Scenario(
         "nemesis": Nemesis("stripe", CANCEL),
     },
     properties=DELIVERY,
-    happened=("cancelled", "failed:57014", "ok:Deliver", "replayed"),
+    happened=("cancelled", "failed:57014|failed:try_again", "ok:Deliver", "replayed"),
 )
 
 after_resale = Scenario(

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SCENARIOS = load_scenarios(ROOT / "scenarios")
 ORDERS_MAX = 50
 
-STRUCK = ("cancelled", "failed:57014", "fault:cut-after-send", "unknown:Request")
+STRUCK = ("cancelled", "failed:57014", "failed:try_again", "fault:cut-after-send", "unknown:Request")
 ONLY_AT_ONCE = ("overlap", "wait", "busy", "busy:key_in_progress", *STRUCK)
 """Labels that no serial run can show."""
 
