@@ -21,6 +21,9 @@ CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 REASONS_MAX = 5
 
+OTHER = "other"
+"""The type of events that are none of ours, or not known to be Stripe's, for the figures."""
+
 
 def json_response(text: str | bytes, *, replayed: bool = False) -> Response:
     """200 with a JSON object."""
@@ -80,10 +83,10 @@ def invalid(errors: Iterable[Any]) -> Refusal:
 
 
 def event_type(body: bytes, known: frozenset[str]) -> str:
-    """The type of an event for the figures: one that is known, or ``other``."""
+    """The type of an event for the figures: one that is known, or ``OTHER``."""
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode())
     except (ValueError, RecursionError):
-        return "other"
+        return OTHER
     type_ = document.get("type") if isinstance(document, dict) else None
-    return type_ if isinstance(type_, str) and type_ in known else "other"
+    return type_ if isinstance(type_, str) and type_ in known else OTHER

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from itertools import product
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ import psycopg
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.security import HTTPBearer
 
-from harness.purchase.answers import add_refusals, event_type, json_response
+from harness.purchase.answers import OTHER, add_refusals, event_type, json_response
 from harness.purchase.checkout import Bill, Checkout
 from harness.purchase.connections import Connections
 from harness.purchase.direct import DirectRoute
@@ -84,6 +85,9 @@ def create_app(
     """The application. ``new_id`` gives purchases their ids; ``store`` is what it does with the database."""
     work: Store = store or Functions()
     figures = metrics or Metrics()
+    for type_, outcome in product((*KNOWN, OTHER), ("refused", "try_again")):
+        # From 0 on: Prometheus sees no increase in a series that begins with 1.
+        figures.webhooks.labels(type_, outcome)
     app = FastAPI(
         title="Lead marketplace: purchases",
         version="1",
@@ -146,16 +150,19 @@ def create_app(
     async def stripe_webhook(request: Request, stripe_signature: Annotated[str | None, Header()] = None) -> Response:
         """One delivery of an event of Stripe's."""
         body = await request.body()
-        outcome = "try_again"
+        type_, outcome = event_type(body, KNOWN), "try_again"
         try:
             outcome = await receive(connections, work, body, stripe_signature, settings.webhook_secret)
         except (Refusal, psycopg.Error) as error:
             no = error if isinstance(error, Refusal) else refusal_of(error)
             if no is not None and no.code != "try_again":
                 outcome = "refused"
+                if no.code == "bad_signature":
+                    # Anybody may have sent it.
+                    type_ = OTHER
             raise
         finally:
-            figures.webhooks.labels(event_type(body, KNOWN), outcome).inc()
+            figures.webhooks.labels(type_, outcome).inc()
         return json_response('{"received":true}')
 
     @app.get("/health", response_model=Healthy, responses=problems())

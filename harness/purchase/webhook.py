@@ -9,16 +9,18 @@ with the claim of its event, and whoever loses the connection may deliver again.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import stripe
 
 from harness.purchase.connections import Connections
-from harness.purchase.refusals import Refusal
+from harness.purchase.refusals import Refusal, refusal_of
 from harness.purchase.store import Event, Store
 
 TOLERANCE_SECONDS = 300
@@ -36,6 +38,8 @@ EVENT_ID = re.compile(r"[!-~]{1,255}")
 CURRENCY = re.compile(r"[a-z]{3}")
 CENTS_MAX = 2**63 - 1
 
+log = logging.getLogger(__name__)
+
 
 class Outcome(StrEnum):
     """What came of a delivery that is answered with 200."""
@@ -48,18 +52,31 @@ class Outcome(StrEnum):
 async def receive(connections: Connections, store: Store, body: bytes, signature: str | None, secret: str) -> Outcome:
     """One delivery: the raw body, its ``Stripe-Signature`` header, and the secret of the endpoint (``whsec_...``).
 
-    Raises ``Refusal``, and what psycopg raises: ``refusals.refusal_of`` says what that means.
+    Raises ``Refusal``, and what psycopg raises: ``refusals.refusal_of`` says what that means. What Stripe has signed
+    and no repetition makes right is logged: money may have been taken for it.
     """
-    event = read_event(body, signature, secret)
-    if event is None:
-        return Outcome.IGNORED
-    async with connections.connection() as connection:
-        done_before = await store.apply_event(connection, event)
+    text = signed_text(body, signature, secret)
+    document: Any = None
+    try:
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise malformed("body") from error
+        event = event_of(document)
+        if event is None:
+            return Outcome.IGNORED
+        async with connections.connection() as connection:
+            done_before = await store.apply_event(connection, event)
+    except (Refusal, psycopg.Error) as error:
+        no = error if isinstance(error, Refusal) else refusal_of(error)
+        if no is not None and no.code != "try_again":
+            log.warning("event %s (%s) of Stripe's is refused: %s", *names_of(document), no.code)
+        raise
     return Outcome.ALREADY_COMPLETED if done_before else Outcome.APPLIED
 
 
-def read_event(body: bytes, signature: str | None, secret: str) -> Event | None:
-    """The event in a body that Stripe has signed; None when it asks nothing of us. Raises ``Refusal``."""
+def signed_text(body: bytes, signature: str | None, secret: str) -> str:
+    """A body that Stripe has signed, and lately. Raises ``Refusal``."""
     try:
         text = body.decode()
         if signature is not None and not signature.isascii():
@@ -67,11 +84,25 @@ def read_event(body: bytes, signature: str | None, secret: str) -> Event | None:
         stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS)
         if signature is not None and signed_at(signature) > time.time() + TOLERANCE_SECONDS:
             raise Refusal("bad_signature")
-        document = json.loads(text)
     except stripe.SignatureVerificationError as error:
         raise Refusal("bad_signature") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise malformed("body") from error
+    return text
+
+
+def names_of(document: Any) -> tuple[str, str]:
+    """Id and type of an event for the log: those that are fit for it."""
+    said = document if isinstance(document, dict) else {}
+    id_, type_ = said.get("id"), said.get("type")
+    return (
+        id_ if isinstance(id_, str) and EVENT_ID.fullmatch(id_) else "without an id",
+        type_ if isinstance(type_, str) and type_ in KNOWN else "of another type",
+    )
+
+
+def event_of(document: Any) -> Event | None:
+    """The event in a document of Stripe's; None when it asks nothing of us. Raises ``Refusal``."""
     id_, type_ = member(document, "id", str), member(document, "type", str)
     if not EVENT_ID.fullmatch(id_):
         raise malformed("id")

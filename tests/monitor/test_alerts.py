@@ -12,7 +12,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.monitor.threshold import SOLD_COUNT, THRESHOLDS
+from harness.purchase.answers import OTHER
+from harness.purchase.app import create_app
+from harness.purchase.connections import OneConnection
 from harness.purchase.metrics import Metrics
+from harness.purchase.settings import Settings
+from harness.purchase.webhook import KNOWN
 
 FILE = Path(__file__).parents[2] / "docs" / "alerts.yml"
 GROUPS = yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]
@@ -29,6 +34,7 @@ def real() -> dict[str, list[dict[str, str]]]:
     metrics = Metrics()
     metrics.count("/api/marketplace/purchase", "POST", 409, "lead_sold", 0.1)
     metrics.count("/api/webhooks/stripe", "POST", 200, "", 0.1)
+    create_app(OneConnection(None), None, Settings("whsec"), metrics=metrics)  # type: ignore[arg-type]
     for outcome in ("applied", "already_completed"):
         metrics.webhooks.labels("checkout.session.completed", outcome).inc()
     metrics.connections.labels("idle").set(1)
@@ -87,3 +93,10 @@ def test_a_rule_is_whole(name: str) -> None:
 
 def test_names_are_given_once() -> None:
     assert len(RULES) == sum(len(group["rules"]) for group in GROUPS)
+
+
+def test_every_event_that_is_refused_pages_and_what_strangers_send_does_not() -> None:
+    (asked,) = SERIES.findall(RULES["StripeEventRefused"]["expr"])
+    wanted = {label: value for label, _, value in LABEL.findall(asked[1])}
+    assert wanted["outcome"] == "refused"
+    assert {type_ for type_ in (*KNOWN, OTHER) if re.fullmatch(wanted["type"], type_)} == KNOWN

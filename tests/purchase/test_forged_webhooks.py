@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -173,6 +174,36 @@ def test_signed_and_about_nothing_of_ours(deliveries: Deliveries) -> None:
     for document in received:
         answer = deliveries.send(document)
         assert (answer.status, answer.json) == (200, {"received": True}), document
+
+
+def test_who_is_refused_with_a_signature_is_heard_of(deliveries: Deliveries, caplog: pytest.LogCaptureFixture) -> None:
+    def refused(type_: str) -> float:
+        text = deliveries.opened.visitor.ask("GET", "/metrics").body.decode()
+        (line,) = re.findall(rf'^marketplace_webhooks_total\{{outcome="refused",type="{type_}"\}} (\S+)$', text, re.M)
+        return float(line)
+
+    ours = {"purchase_id": deliveries.purchase}
+    nobody = event(id_="evt_nobody", metadata={"purchase_id": str(uuid4())})
+    before, strange = refused(PAID), refused("other")
+    assert deliveries.send(event(id_="evt_dear", metadata=ours, amount_total=999)).status == 400
+    assert deliveries.send(nobody).status == 400
+    assert deliveries.send(event(id_="evt_what", metadata={"purchase_id": "p"})).status == 400
+    assert deliveries.send(event("x\nforged: line", "a\nb", metadata=ours)).status == 400
+    assert deliveries.send(event(id_="evt_forged", metadata=ours), "t=1,v1=00").status == 400
+    strange_text = json.dumps(event(metadata=ours)).encode("utf-16")
+    assert deliveries.send(strange_text, "t=1,v1=00").status == 400
+    assert [(each.levelname, each.getMessage()) for each in caplog.records if each.name.endswith("webhook")] == [
+        ("WARNING", f"event {about} of Stripe's is refused: {code}")
+        for about, code in (
+            (f"evt_dear ({PAID})", "amount_mismatch"),
+            (f"evt_nobody ({PAID})", "purchase_not_found"),
+            (f"evt_what ({PAID})", "malformed_body"),
+            ("without an id (of another type)", "malformed_body"),
+        )
+    ]
+    assert deliveries.purchase not in caplog.text
+    # Those without a signature are not believed, not even what they call themselves.
+    assert (refused(PAID), refused("other")) == (before + 3, strange + 3)
 
 
 def test_it_was_the_signature(opened: Opened) -> None:
