@@ -35,6 +35,7 @@ from harness.purchase.messages import (
     Received,
 )
 from harness.purchase.metrics import Measured, Metrics
+from harness.purchase.page import HEADERS, PAGE
 from harness.purchase.refusals import Refusal, refusal_of
 from harness.purchase.settings import Settings
 from harness.purchase.store import Functions, Store
@@ -95,6 +96,7 @@ def create_app(
         lifespan=lifespan,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign]
@@ -176,6 +178,10 @@ def create_app(
     async def prometheus() -> Response:
         """Figures, in the text format of Prometheus."""
         return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(PAGE, headers=HEADERS, media_type="text/html; charset=utf-8")
 
     return app
 

@@ -290,8 +290,24 @@ def test_the_document_has_every_route_and_what_is_refused(api: Counter) -> None:
     buying = document["paths"][PURCHASE]["post"]
     assert set(buying["responses"]) == {"200", "400", "401", "402", "403", "404", "409", "413", "422", "502", "503"}
     assert buying["security"] == [{"token": []}]
-    assert api.request("GET", "/docs", None).status_code == 200
     assert api.request("GET", "/health", None).json() == {"status": "ok"}
+
+
+def test_the_page_asks_nobody_but_the_api(api: Counter) -> None:
+    answer = api.request("GET", "/docs", None)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    # No address of another host, not even one without its scheme, and nothing that is loaded besides.
+    assert (
+        re.findall(r"//[\w\[]|\b(?:https?|wss?|ftp):|@import|url\(|\ssrc=|<(?:link|iframe|img|object)", answer.text)
+        == []
+    )
+    assert set(re.findall(r'href="([^"]*)"', answer.text)) == {"openapi.json"}
+    assert set(re.findall(r"fetch\(([^),]*)", answer.text)) == {'"openapi.json"', "url.slice(1"}
+    # And the browser is told to let nothing through.
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+    assert not any("." in sources or "*" in sources for sources in policy.values())
+    assert "innerHTML" not in answer.text
 
 
 class Canned:
