@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
-from harness.load.disturbance import Disturbance, unexplained
+from harness.load.disturbance import Disturbance, covered
 from harness.load.figures import Figures, Round, Step, latency
 from harness.load.finding import HistoryVerdict, Judgement
 from harness.load.growth import Growth
 from harness.load.plan import Plan
+from harness.load.properties import (
+    Judged,
+    errors_explained,
+    errors_resolved,
+    history_judged,
+    nothing_grows,
+    one_winner,
+    struck,
+)
 from harness.words.errors import ExitCode
 from harness.words.history import Status
 from harness.words.verdict import Verdict
@@ -25,74 +34,6 @@ SHOWN_MAX = 5
 
 SEED = {"seconds": 2.34, "winners": 1, "buyers": 100, "latency_ms": {"mean": 45, "min": 12, "max": 89}}
 """The seed document's race of 100 buyers for one lead."""
-
-
-class Judged(NamedTuple):
-    """A verdict on one property, from ``checked`` things that put it to the test, and why."""
-
-    id: str
-    verdict: Verdict
-    checked: int
-    why: Sequence[str] = ()
-
-
-SAFETY = (
-    "sold-once",
-    "no-overdraft",
-    "conservation",
-    "charged-once",
-    "all-or-nothing",
-    "terminal-states",
-    "no-lost-acknowledgement",
-    "no-false-conflict",
-    "serializable",
-)
-"""What every operation of a history puts to the test."""
-OF_WEBHOOKS = ("webhook-idempotent", "paid-is-served")
-
-
-def history_judged(verdict: HistoryVerdict, figures: Figures) -> list[Judged]:
-    """The properties that the check of the history has judged, each with the first finding that breaks it."""
-    done = sum(each.counts[Status.OK] for each in figures.operations.values())
-    delivered = figures.operations["deliver"].counts[Status.OK] if "deliver" in figures.operations else 0
-    why: dict[str, list[str]] = {}
-    for each in verdict.shown:
-        for name in each.finding.properties:
-            why.setdefault(name, []).append(each.finding.why)
-    judged = []
-    for name, checked in [*((each, done) for each in SAFETY), *((each, delivered) for each in OF_WEBHOOKS)]:
-        if broken := verdict.broken.get(name, 0):
-            judged.append(Judged(name, Verdict.VIOLATED, broken, why.get(name, ())))
-        elif name in OF_WEBHOOKS and not checked:
-            judged.append(Judged(name, Verdict.NOT_APPLICABLE, 0, ["no webhook was delivered"]))
-        else:
-            judged.append(Judged(name, Verdict.HOLDS if checked else Verdict.NOT_EXERCISED, checked))
-    return judged
-
-
-def errors_explained(figures: Figures, disturbances: Sequence[Disturbance]) -> Judged:
-    """Every 5xx and every lost answer falls in a kill or a restart."""
-    found = unexplained(figures.disturbed, disturbances)
-    why = [f"{each.what}, at {each.begin - figures.first:.2f} s, and nothing was disturbed then" for each in found]
-    verdict = Verdict.VIOLATED if found else Verdict.HOLDS if figures.requests else Verdict.NOT_EXERCISED
-    return Judged("errors-explained", verdict, len(figures.disturbed), why)
-
-
-def nothing_grows(growths: Sequence[Growth], gap: str) -> Judged:
-    """Connections, locks and memory; not applicable where the run was too short to say.
-
-    ``gap`` is why a run that was long enough was not looked at to its end.
-    """
-    judged = [each for each in growths if each.grows is not None]
-    why = [
-        f"{each.name} went from {each.first:.0f} to {each.last:.0f}, {each.per_minute:+.2%} a minute"
-        for each in judged
-        if each.grows
-    ]
-    if gap and not why:
-        return Judged("no-growth", Verdict.NOT_EXERCISED, 0, [gap])
-    verdict = Verdict.VIOLATED if why else Verdict.HOLDS if judged else Verdict.NOT_APPLICABLE
-    return Judged("no-growth", verdict, len(judged), why)
 
 
 def load_document(
@@ -112,10 +53,16 @@ def load_document(
     interrupted: bool,
 ) -> dict[str, Any]:
     """The whole document; ``also`` are verdicts beside those that are made here. Times are as their names say."""
-    judged = [*history_judged(history, figures), errors_explained(figures, disturbances), *also]
-    judged.append(nothing_grows(growths, gap))
-    verdicts = [each.verdict for each in judged]
-    code = _exit_code(verdicts, history, figures)
+    judged = [
+        *history_judged(history, figures),
+        *([one_winner(rounds)] if plan.scenario.name == "hot_lead" else []),
+        errors_explained(figures, disturbances),
+        errors_resolved(figures),
+        struck(plan.strikes, disturbances),
+        *also,
+        nothing_grows(growths, gap),
+    ]
+    code = _exit_code({each.id: each.verdict for each in judged}, plan, history, figures, lost_processes)
     recoveries = [each.recovery_seconds for each in disturbances if each.recovery_seconds is not None]
     return {
         "format": FORMAT,
@@ -167,6 +114,7 @@ def load_document(
             "crashes": len(recoveries),
             "recovery_seconds_max": max(recoveries, default=None),
             "errors": len(figures.disturbed),
+            "covered": covered(disturbances, figures.first, figures.last),
         },
         "growth": [each._asdict() for each in growths],
         "race": _race(rounds) if plan.scenario.name == "hot_lead" else None,
@@ -195,13 +143,15 @@ _VERDICTS = {
 }
 
 
-def _exit_code(verdicts: Sequence[Verdict], history: HistoryVerdict, figures: Figures) -> ExitCode:
-    if Verdict.VIOLATED in verdicts:
+def _exit_code(
+    verdicts: Mapping[str, Verdict], plan: Plan, history: HistoryVerdict, figures: Figures, lost_processes: int
+) -> ExitCode:
+    if Verdict.VIOLATED in verdicts.values():
         return ExitCode.VIOLATED
-    if history.judgement is Judgement.INCONCLUSIVE:
+    if history.judgement is Judgement.INCONCLUSIVE or lost_processes:
         return ExitCode.INCONCLUSIVE
     done = sum(each.counts[Status.OK] for each in figures.operations.values())
-    if not done or Verdict.HOLDS not in verdicts:
+    if not done or any(verdicts.get(each) is Verdict.NOT_EXERCISED for each in plan.required):
         return ExitCode.NOT_EXERCISED
     return ExitCode.HOLDS
 

@@ -36,6 +36,7 @@ class Span(NamedTuple):
     begin: float
     end: float
     what: str
+    http: int | None = None
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Figures:
     """By SQLSTATE, of clients who ask the functions directly."""
     disturbed: list[Span] = field(default_factory=list)
     """Every 5xx, and every request that had no answer, but for those that the load generator's own end cut off."""
+    given_up: list[Span] = field(default_factory=list)
+    """The last attempts of requests that had no clear answer when their client went on to something else."""
     unknown: int = 0
     """Attempts whose outcome their client did not know when they ended."""
     cut_off: int = 0
@@ -91,6 +94,7 @@ def figures_of(samples: Iterable[Sample]) -> Figures:
     lost: Counter[str] = Counter()
     free_since: dict[str, float] = {}
     unended: dict[str, int] = {}
+    waiting: dict[str, tuple[str, Span]] = {}
     for sample in samples:
         if (place := unended.pop(sample.client, None)) is not None:
             # Its client has noticed by now, at the latest.
@@ -103,6 +107,9 @@ def figures_of(samples: Iterable[Sample]) -> Figures:
         _count_lateness(found, sample, free_since)
 
         request = f"{sample.operation} {sample.key or sample.event or sample.purchase} {sample.client}"
+        before = waiting.get(sample.client)
+        if before is not None and before[0] != request:
+            found.given_up.append(waiting.pop(sample.client)[1])
         if sample.status == Status.UNKNOWN:
             found.unknown += 1
             lost[request] += 1
@@ -117,7 +124,11 @@ def figures_of(samples: Iterable[Sample]) -> Figures:
                 how = f"{sample.http or 'no answer:'} {sample.code}"
                 if end is None:
                     unended[sample.client] = len(found.disturbed)
-                found.disturbed.append(Span(sample.invoked, inf if end is None else end, f"{sample.operation}: {how}"))
+                span = Span(sample.invoked, inf if end is None else end, f"{sample.operation}: {how}", sample.http)
+                found.disturbed.append(span)
+                waiting[sample.client] = (request, span)
+        elif sample.code != "key_in_progress":
+            waiting.pop(sample.client, None)
         if sample.status in (Status.REFUSED, Status.BUSY, Status.FAILED) and sample.code:
             direct = len(sample.code) == SQLSTATE_LENGTH and sample.http is None
             (found.sqlstates if direct else found.refusals)[sample.code] += 1
@@ -151,25 +162,49 @@ def latency(milliseconds: Sequence[float]) -> Latency:
 
 
 class Round(NamedTuple):
-    """A race for one lead: how many wanted it, how many got it, from the first request to the last answer."""
+    """A race for one lead: how many wanted it, how many got it, from the first request to the last answer.
+
+    ``finished``: all of them know how it ended for them.
+    """
 
     buyers: int
     winners: int
     seconds: float
+    finished: bool = True
 
 
 def rounds_of(samples: Iterable[Sample]) -> list[Round]:
     """The races of ``hot_lead``: purchases by the lead that they are of, in the order of their beginning."""
-    races: dict[str, list[float]] = {}
+    races: dict[str, _Race] = defaultdict(_Race)
     for sample in samples:
-        if sample.operation == "buy" and sample.leads and sample.returned is not None:
-            race = races.setdefault(sample.leads[0], [0, 0, sample.invoked, sample.returned])
-            race[0] += 1
-            # A replay is the winner's own, told again.
-            race[1] += sample.status == Status.OK and not (sample.answer or {}).get("replayed")
-            race[2] = min(race[2], sample.invoked)
-            race[3] = max(race[3], sample.returned)
-    return [Round(int(buyers), int(winners), end - begin) for buyers, winners, begin, end in races.values()]
+        if sample.operation == "buy" and sample.leads:
+            race, buyer = races[sample.leads[0]], f"{sample.client} {sample.key}"
+            race.begin = min(race.begin, sample.invoked)
+            if sample.returned is not None:
+                race.end = max(race.end, sample.returned)
+            if sample.status == Status.UNKNOWN or (sample.http or 0) >= 500 or sample.code == "key_in_progress":
+                race.buyers.setdefault(buyer, None)
+            else:
+                # Of one that was told twice, a replay is its own purchase, told again.
+                race.buyers[buyer] = sample.status == Status.OK
+    return [
+        Round(
+            len(race.buyers),
+            sum(won is True for won in race.buyers.values()),
+            max(0.0, race.end - race.begin),
+            None not in race.buyers.values(),
+        )
+        for race in races.values()
+    ]
+
+
+@dataclass
+class _Race:
+    """``buyers`` says whether each of them has won; None where it does not know."""
+
+    buyers: dict[str, bool | None] = field(default_factory=dict)
+    begin: float = inf
+    end: float = 0.0
 
 
 class Step(NamedTuple):

@@ -23,7 +23,7 @@ _VICTIM = """
 SELECT pid, pg_terminate_backend(pid) FROM (
   SELECT pid FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type = 'client backend' AND application_name NOT LIKE 'harness %'
-  ORDER BY random() LIMIT 1
+  ORDER BY state = 'active' DESC NULLS LAST, random() LIMIT 1
 ) AS victim
 """
 
@@ -88,16 +88,19 @@ class Nemesis:
             for moment, kind in self.strikes.moments(self.seconds, self.random):
                 if self._over.wait(max(0.0, began + moment - monotonic())):
                     return
-                self.done.append(self._crash() if kind == "crash" else self._kill())
+                struck = self._crash() if kind == "crash" else self._kill()
+                if struck is not None:
+                    self.done.append(struck)
         except BaseException as failure:  # told by whoever waits for this thread
             self.failure = failure
 
-    def _kill(self) -> Disturbance:
-        begin = monotonic()
+    def _kill(self) -> Disturbance | None:
+        """None where nobody was terminated: there was none, or it had just ended by itself."""
+        begin, victim = monotonic(), None
         # In the middle of a restart there is nobody to terminate.
         with suppress(psycopg.OperationalError), psycopg.connect(ours(self.dsn), autocommit=True) as connection:
-            connection.execute(_VICTIM)
-        return Disturbance("kill", begin, monotonic())
+            victim = connection.execute(_VICTIM).fetchone()
+        return Disturbance("kill", begin, monotonic()) if victim is not None and victim[1] else None
 
     def _crash(self) -> Disturbance:
         begin = monotonic()

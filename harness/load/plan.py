@@ -33,15 +33,21 @@ class Scenario(NamedTuple):
     """Its users ask the database, and need no API."""
     events: bool = False
     """Its users deliver webhooks of purchases that wait for them from the start."""
+    own: tuple[str, ...] = ()
+    """The properties that it is there for: a run that does not put them to the test says nothing."""
 
 
-_NEEDS: Mapping[str, Mapping[str, int | bool]] = {
-    "hot_lead": {"users": 100},
-    "step_load": {"users": 256},
-    "sql_functions": {"direct": True},
-    "webhook_storm": {"events": True, "users": 16},
-    "soak": {"events": True},
+_NEEDS: Mapping[str, Mapping[str, int | bool | tuple[str, ...]]] = {
+    "marketplace_mix": {"own": ("sold-once", "charged-once", "no-overdraft")},
+    "hot_lead": {"users": 100, "own": ("one-winner", "sold-once")},
+    "hot_workspace": {"own": ("no-overdraft", "charged-once", "conservation")},
+    "step_load": {"users": 256, "own": ("sold-once", "charged-once")},
+    "sql_functions": {"direct": True, "own": ("sold-once", "charged-once")},
+    "webhook_storm": {"events": True, "users": 16, "own": ("webhook-idempotent", "paid-is-served")},
+    "soak": {"events": True, "own": ("sold-once", "charged-once", "webhook-idempotent", "no-growth")},
 }
+ALWAYS = ("struck",)
+"""What every run has to put to the test, if it was asked for."""
 
 
 def scenario_files(folder: Path) -> list[Path]:
@@ -87,6 +93,11 @@ class Plan:
     before: bool = False
     """The API goes the way that was before the functions, on a database that has them."""
     seed: int = 0
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The properties without which the run has not been what it was to be."""
+        return (*self.scenario.own, *ALWAYS)
 
     @property
     def leads(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from harness.db.settings import Setting
 from harness.gateway.process import Remote, gateway_process
 from harness.load.deliveries import samples_of
 from harness.load.disturbance import Disturbance
-from harness.load.document import Judged, load_document
+from harness.load.document import load_document
 from harness.load.figures import figures_of, rounds_of, steps_of
 from harness.load.generator import Generator, require_locust
 from harness.load.growth import Watch, growths
@@ -32,6 +32,7 @@ from harness.load.journal import CommitJournal
 from harness.load.market import fill
 from harness.load.nemesis import Nemesis
 from harness.load.plan import STEPS, Plan
+from harness.load.properties import Judged
 from harness.load.sample import SampleFile, SampleWriter, read_samples
 from harness.load.service import service, wait_until_healthy
 from harness.load.stock import Stock, new_salt, this_machine
@@ -114,7 +115,9 @@ def run_load(server: AnyServer, plan: Plan, folder: Path, tick: Tick, tell: Tell
             whole = generator.run(begin_with_the_first)
         delivered = _collect_deliveries(ground)
         _tell_failure(watch, tell)
-    return _judge(plan, ground, watch, nemesis.done, delivered, interrupted=not whole)
+    # One that died before its first sample has left no file.
+    expected = (plan.workers or plan.processes) if whole else 0
+    return _judge(plan, ground, watch, nemesis.done, delivered, expected, interrupted=not whole)
 
 
 def prepare_load(
@@ -128,7 +131,7 @@ def prepare_load(
             wait(generator)
         delivered = _collect_deliveries(ground)
         _tell_failure(watch, tell)
-    return _judge(plan, ground, watch, [], delivered, interrupted=False)
+    return _judge(plan, ground, watch, [], delivered, 0, interrupted=False)
 
 
 def worker_command(generator: Generator) -> str:
@@ -240,10 +243,11 @@ def _judge(
     watch: Watch,
     done: list[Disturbance],
     delivered: list[Judged],
+    expected: int,
     *,
     interrupted: bool,
 ) -> dict[str, Any]:
-    """Everything that was sampled, against everything that was committed."""
+    """Everything that was sampled, against everything that was committed. So many processes are ``expected``."""
     samples = ground.folder / "samples"
     paths = sorted(samples.glob("*.jsonl"))
     steps_file = samples / "steps.json"
@@ -265,7 +269,7 @@ def _judge(
         also=delivered,
         rounds=rounds_of(read_samples(paths)) if plan.scenario.name == "hot_lead" else [],
         steps=steps_of(read_samples(paths), steps),
-        lost_processes=sum(not _ended_well(path) for path in paths),
+        lost_processes=lost_processes(paths, expected),
         interrupted=interrupted,
     )
 
@@ -273,6 +277,12 @@ def _judge(
 def _tell_failure(watch: Watch, tell: Tell) -> None:
     if watch.failure is not None:
         tell(f"connections, locks and memory were not looked at to the end: {watch.failure!r}")
+
+
+def lost_processes(paths: Sequence[Path], expected: int) -> int:
+    """Processes that did not end in good order, and those of the ``expected`` that have left no file at all."""
+    users = [path for path in paths if path.stem != GATEWAY]
+    return sum(not _ended_well(path) for path in paths) + max(0, expected - len(users))
 
 
 def _ended_well(path: Path) -> bool:

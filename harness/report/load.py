@@ -22,7 +22,9 @@ def render_load(
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
     lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]
     lines += ["", *_properties(paper, document)]
-    for each in with_verdict(document, "violated"):
+    for each in [*with_verdict(document, "violated"), *with_verdict(document, "not_exercised")]:
+        if not each["why"]:
+            continue
         lines += ["", heading(paper, each["id"])]
         lines += [line for why in each["why"] for line in paper.wrap(why, 2, 2)]
         if each["more"]:
@@ -50,10 +52,16 @@ def headline(document: Mapping[str, Any]) -> str:
         case "violated":
             text = f"VIOLATED: {name} breaks {', '.join(broken)} under {scenario}"
         case "not_exercised":
-            text = f"NOT EXERCISED: {scenario} did nothing on {name}"
+            idle = [each["id"] for each in with_verdict(document, "not_exercised")]
+            text = f"NOT EXERCISED: {scenario} on {name} did not put to the test: {', '.join(idle)}"
         case "inconclusive":
-            doubtful = count(document["history"]["doubtful"], "finding")
-            text = f"INCONCLUSIVE: {doubtful} under {scenario} that another order of operations might explain"
+            doubtful, lost = document["history"]["doubtful"], document["load"]["lost_processes"]
+            why = []
+            if doubtful:
+                why.append(f"{count(doubtful, 'finding')} that another order of operations might explain")
+            if lost:
+                why.append(f"{count(lost, 'process', 'processes')} lost, and what they had done last")
+            text = f"INCONCLUSIVE: under {scenario} {'; '.join(why)}"
         case _:
             kept = len(with_verdict(document, "holds"))
             text = f"HOLDS: {name} keeps {count(kept, 'property', 'properties')} through {requests} of {scenario}"
@@ -221,7 +229,10 @@ def _disturbances(paper: Page, document: Mapping[str, Any]) -> list[str]:
     text = f"{count(found['kills'], 'backend')} terminated, {count(found['crashes'], 'crash', 'crashes')} of the server"
     if found["recovery_seconds_max"] is not None:
         text += f" (up again within {seconds(found['recovery_seconds_max'])})"
-    return paper.wrap(f"{text}; {count(found['errors'], 'request')} had a 5xx or no answer", 2, 4)
+    text += f"; {count(found['errors'], 'request')} had a 5xx or no answer"
+    if found["covered"]:
+        text += f"; in {found['covered']:.0%} of the time such an error counts as explained"
+    return paper.wrap(text, 2, 4)
 
 
 def _growth(paper: Page, document: Mapping[str, Any]) -> list[str]:

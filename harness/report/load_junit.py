@@ -25,6 +25,9 @@ def load_junit(document: Mapping[str, Any]) -> str:
                 SubElement(case, "failure", type="violated", message=why).text = why
             case "not_applicable":
                 SubElement(case, "skipped", message=why or "nothing here concerns it")
+            case "not_exercised" if document["verdict"] != "not_exercised":
+                # The scenario is not there for it.
+                SubElement(case, "skipped", message=why or "nothing put it to the test")
             case verdict:
                 SubElement(case, "error", type=verdict, message=why or "nothing put it to the test")
     green = suite.find("testcase/failure") is None and suite.find("testcase/error") is None

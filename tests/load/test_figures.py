@@ -93,14 +93,33 @@ def test_a_race_has_its_winners_and_its_wall_time() -> None:
     samples = [
         sample(1.0, 1.4, leads=("x",)),
         sample(1.1, 1.6, Status.REFUSED, code="lead_sold", leads=("x",)),
-        sample(1.2, 1.5, leads=("x",), answer={"replayed": True}),
+        sample(1.2, None, Status.UNKNOWN, code="08006", client="c2", key="k", leads=("x",)),
+        sample(1.2, 1.5, Status.REFUSED, client="c2", key="k", code="lead_sold", leads=("x",)),
+        sample(1.6, 1.6, key="1.0", leads=("x",), answer={"replayed": True}),
         sample(5.0, 5.1, leads=("y",)),
-        sample(5.0, 5.2, leads=("y",)),
+        sample(5.0, 5.2, client="c1", leads=("y",)),
     ]
     first, second = rounds_of(samples)
     assert (first.buyers, first.winners) == (3, 1)
     assert first.seconds == pytest.approx(0.6)
     assert (second.buyers, second.winners) == (2, 2)
+
+
+def test_a_winner_whose_answer_was_lost_is_one_and_a_race_without_an_end_is_told() -> None:
+    lost = sample(1.0, None, Status.UNKNOWN, code="08006", key="k", leads=("x",))
+    again = sample(2.0, 2.1, key="k", leads=("x",), answer={"replayed": True})
+    other = sample(1.0, 1.1, Status.REFUSED, code="lead_sold", client="c1", leads=("x",))
+    assert [each[:2] + each[3:] for each in rounds_of([lost, other, again])] == [(2, 1, True)]
+    assert [each[:2] + each[3:] for each in rounds_of([lost, other])] == [(2, 0, False)]
+
+
+def test_what_a_client_gave_up_is_told_and_what_the_end_cut_off_is_not() -> None:
+    lost = sample(1.0, None, Status.UNKNOWN, code="08006", key="a")
+    in_progress = sample(1.5, 1.6, Status.BUSY, code="key_in_progress", http=409, key="a")
+    other = sample(2.0, 2.1, key="b")
+    assert [each.begin for each in figures_of([lost, in_progress, other]).given_up] == [1.0]
+    assert figures_of([lost, in_progress]).given_up == []
+    assert figures_of([lost, sample(1.5, 1.6, key="a"), other]).given_up == []
 
 
 def test_a_step_has_what_was_answered_in_it() -> None:

@@ -17,12 +17,13 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from harness.load.disturbance import Disturbance
-from harness.load.document import Judged, load_document
+from harness.load.document import load_document
 from harness.load.figures import Round, Step, figures_of, latency
 from harness.load.finding import Finding, HistoryVerdict, Judgement, Shown
 from harness.load.growth import Growth
 from harness.load.nemesis import Strikes
 from harness.load.plan import Plan, find_scenario
+from harness.load.properties import Judged
 from harness.load.sample import Sample
 from harness.marketplace.subject import load_subject
 from harness.report.load import render_load
@@ -52,6 +53,8 @@ SAMPLES = (
     Sample("c2", "buy", 2.0, 2.0, 2.1, Status.OK, key="c"),
 )
 DOWN = Disturbance("crash", 1.4, 1.8, 0.21)
+KILL = Disturbance("kill", 1.2, 1.3)
+RACES = (Round(100, 1, 0.05), Round(100, 1, 0.07))
 
 
 def document(
@@ -59,9 +62,11 @@ def document(
     plan: Plan = PLAN,
     samples: tuple[Sample, ...] = SAMPLES,
     history: HistoryVerdict = HELD,
-    disturbances: tuple[Disturbance, ...] = (DOWN,),
+    disturbances: tuple[Disturbance, ...] = (KILL, DOWN),
     growths: tuple[Growth, ...] = (Growth("connections", 8, 8, 0.0, False), Growth("api_bytes", 9e7, 9e7, 0.001, None)),
     gap: str = "",
+    rounds: tuple[Round, ...] = RACES,
+    lost_processes: int = 0,
 ) -> dict[str, Any]:
     made = load_document(
         plan,
@@ -73,9 +78,9 @@ def document(
         growths=growths,
         gap=gap,
         also=[Judged("webhooks-acknowledged", Verdict.HOLDS, 3)],
-        rounds=[Round(100, 1, 0.05), Round(100, 1, 0.07)] if samples else [],
+        rounds=rounds if samples else (),
         steps=[Step(2, 900.0, latency([1.0, 2.0]))],
-        lost_processes=0,
+        lost_processes=lost_processes,
         interrupted=False,
     )
     written: dict[str, Any] = json.loads(json.dumps(made))
@@ -126,6 +131,66 @@ def test_an_error_that_no_disturbance_explains_exits_1() -> None:
     assert found["exit_code"] == 1
     (errors,) = [each for each in found["properties"] if each["id"] == "errors-explained"]
     assert errors["why"] == ["buy: 503 try_again, at 0.49 s, and nothing was disturbed then"]
+
+
+def judged(found: dict[str, Any], name: str) -> tuple[str, list[str]]:
+    (property_,) = [each for each in found["properties"] if each["id"] == name]
+    return property_["verdict"], property_["why"]
+
+
+def test_a_500_is_explained_by_nothing() -> None:
+    found = document(samples=(*SAMPLES, Sample("c3", "buy", 1.5, 1.5, 1.6, Status.UNKNOWN, "bug", 500, key="d")))
+    assert found["exit_code"] == 1
+    assert judged(found, "errors-explained")[0] == "violated"
+
+
+def test_an_error_that_nobody_asked_again_about_exits_1() -> None:
+    assert judged(document(), "errors-resolved") == ("holds", [])
+    gone_on = (SAMPLES[2], SAMPLES[3]._replace(key="d"))
+    found = document(samples=gone_on)
+    assert judged(found, "errors-resolved") == ("violated", ["buy: 503 try_again, at 0.00 s, and never a clear answer"])
+    assert found["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rounds", "verdict", "code"),
+    [
+        ((Round(100, 1, 0.1), Round(100, 0, 0.1, finished=False)), "holds", 0),
+        ((Round(100, 1, 0.1), Round(100, 2, 0.1)), "violated", 1),
+        ((Round(100, 2, 0.1, finished=False),), "violated", 1),
+        ((Round(100, 0, 0.1),), "violated", 1),
+        ((Round(100, 0, 0.1, finished=False), Round(1, 1, 0.1)), "not_exercised", 5),
+        ((), "not_exercised", 5),
+    ],
+)
+def test_every_race_has_one_winner(rounds: tuple[Round, ...], verdict: str, code: int) -> None:
+    found = document(rounds=rounds)
+    assert (judged(found, "one-winner")[0], found["exit_code"]) == (verdict, code)
+
+
+def test_what_was_to_be_struck_and_was_not_exits_5() -> None:
+    found = document(disturbances=(DOWN,))
+    assert (judged(found, "struck"), found["exit_code"]) == (("not_exercised", ["no backend was terminated"]), 5)
+    assert "did not put to the test: struck" in render_load(found, width=200, ascii_only=True).splitlines()[0]
+    # The error that it explained is explained by nothing now, which is graver.
+    assert document(disturbances=(KILL,), samples=SAMPLES[:2])["exit_code"] == 5
+    quiet = document(plan=replace(PLAN, strikes=Strikes()), disturbances=(), samples=SAMPLES[:2])
+    assert (judged(quiet, "struck")[0], quiet["exit_code"]) == ("not_applicable", 0)
+
+
+def test_a_lost_process_exits_6() -> None:
+    found = document(lost_processes=1)
+    assert (found["verdict"], found["exit_code"]) == ("inconclusive", 6)
+    assert "1 process lost" in render_load(found, width=200, ascii_only=True).splitlines()[0]
+    assert document(lost_processes=1, history=violated())["exit_code"] == 1
+
+
+def test_a_soak_that_was_not_looked_at_to_its_end_exits_5() -> None:
+    soak = replace(PLAN, scenario=find_scenario("soak", bundled("locustfiles")))
+    gap = "nothing was looked at in the last 201 s of 300 s"
+    found = document(plan=soak, growths=(), gap=gap)
+    assert (judged(found, "no-growth"), found["exit_code"]) == (("not_exercised", [gap]), 5)
+    assert document(plan=soak)["exit_code"] == 0
 
 
 def test_growth_exits_1() -> None:
@@ -198,7 +263,7 @@ def fields_of(part: Any) -> Iterator[str]:
 def test_it_reads() -> None:
     text = render_load(document(), ascii_only=True)
     assert text.splitlines()[0] == text.splitlines()[-1]
-    assert text.startswith("HOLDS: reference keeps 12 properties through 4 requests of hot_lead")
+    assert text.startswith("HOLDS: reference keeps 15 properties through 4 requests of hot_lead")
     for part in (
         "open model, 50/s poisson",
         "2 of 2 rounds",
