@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import signal
 import socket
@@ -17,10 +18,11 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from harness.purchase.process import application
-from harness.purchase.settings import ProcessSettings
+from harness.purchase.settings import SHARED, ProcessSettings
 
 COULD_NOT_RUN = 3
+
+LOG_LINE = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, help="a socket that listens already, shared with other workers")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that holds our stdin")
     given = parser.parse_args(arguments)
+    if given.fd is None:
+        # Alone: a folder of figures is somebody else's. prometheus_client looks for it as soon as it is imported.
+        os.environ.pop(SHARED, None)
+    from harness.purchase.process import application
+
     try:
         told = ProcessSettings.of()
         app = application(told)
@@ -47,9 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT_RUN
     if given.until_stdin_closes:
         threading.Thread(target=end_with_stdin, daemon=True).start()
+    logging.basicConfig(level=logging.WARNING, format=LOG_LINE, stream=sys.stderr)
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        # Its lines go where ours go, and look the same.
+        log_config=None,
         access_log=False,
         lifespan="on",
         ws="none",

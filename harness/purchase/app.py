@@ -167,6 +167,7 @@ def create_app(
             figures.webhooks.labels(type_, outcome).inc()
         return json_response('{"received":true}')
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", response_model=Healthy, responses=problems())
     async def health() -> Response:
         """Does the database answer?"""

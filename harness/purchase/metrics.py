@@ -19,12 +19,12 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from harness.purchase.settings import SHARED
+
 CODE = "marketplace.code"
 """Where a refusal leaves its code in the scope of a request."""
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable with the folder through which several workers add up."""
 
 
 class Metrics:

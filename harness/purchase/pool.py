@@ -53,6 +53,8 @@ class Pool:
         self._waiting: OrderedDict[asyncio.Future[SteadyConnection], None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
+        self._outage = False
+        """From the first attempt that failed, which is logged, until all connections are there, which is, too."""
 
     async def __aenter__(self) -> Pool:
         self._open = True
@@ -156,11 +158,16 @@ class Pool:
             try:
                 connection = await self._dial()
             except (psycopg.Error, OSError) as error:
-                log.warning("no connection to the database: %s", type(error).__name__)
+                if not self._outage:
+                    self._outage = True
+                    log.warning("no connection to the database, which is dialled again: %s", type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, AGAIN_S_MAX)
             else:
                 self._add(connection)
+                if self._outage and len(self._all) == self._limits.size:
+                    self._outage = False
+                    log.warning("all connections to the database are there again")
                 return
 
     async def _watch(self) -> None:

@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable, of prometheus_client's, with the folder through which several workers add up their figures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

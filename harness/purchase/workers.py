@@ -13,6 +13,8 @@ from http.client import HTTPConnection, HTTPException
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
+from harness.purchase.settings import SHARED
+
 MORE_S = 5.0
 """How much longer than it was given for its requests a worker may take to end."""
 
@@ -56,9 +58,11 @@ def serving(
         listening = exits.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         command = [sys.executable, "-m", "harness.purchase", "--until-stdin-closes", "--fd", str(listening.fileno())]
         variables = {**os.environ, **environment, "MARKETPLACE_SHUTDOWN_S": str(shutdown_s)}
+        # One that we were started with is somebody else's, with figures that are not ours.
+        variables.pop(SHARED, None)
         if count > 1:
             # Through it their figures are added up, whichever of them is asked.
-            variables["PROMETHEUS_MULTIPROC_DIR"] = exits.enter_context(TemporaryDirectory(prefix="marketplace-"))
+            variables[SHARED] = exits.enter_context(TemporaryDirectory(prefix="marketplace-"))
         children: list[subprocess.Popen[bytes]] = []
         exits.callback(end, children, shutdown_s + MORE_S)
         for _ in range(count):

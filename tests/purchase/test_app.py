@@ -291,6 +291,7 @@ def test_the_document_has_every_route_and_what_is_refused(api: Counter) -> None:
     assert set(buying["responses"]) == {"200", "400", "401", "402", "403", "404", "409", "413", "422", "502", "503"}
     assert buying["security"] == [{"token": []}]
     assert api.request("GET", "/health", None).json() == {"status": "ok"}
+    assert api.request("HEAD", "/health", None).status_code == 200
 
 
 def test_the_page_asks_nobody_but_the_api(api: Counter) -> None:

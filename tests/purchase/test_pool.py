@@ -213,13 +213,16 @@ def test_a_request_that_is_cancelled_is_rolled_back(dsn: str, owner: psycopg.Con
 
 
 def test_a_server_that_is_away_is_dialled_until_it_is_back(
-    dsn: str, owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    dsn: str, owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pools, "AGAIN_S", 0.001)
+    monkeypatch.setattr(pools, "AGAIN_S_MAX", 0.001)
     real, away = SteadyConnection.connect.__func__, [True]  # type: ignore[attr-defined]
+    attempts: list[int] = []
 
     async def connect(cls: type[SteadyConnection], *arguments: Any, **more: Any) -> SteadyConnection:
         if away[0]:
+            attempts.append(1)
             raise psycopg.OperationalError("nobody is there")
         connection: SteadyConnection = await real(cls, *arguments, **more)
         return connection
@@ -234,6 +237,13 @@ def test_a_server_that_is_away_is_dialled_until_it_is_back(
         away[0] = False
         await whole(pool)
         assert await ask(pool)
+        # However often it was dialled, an outage is two lines in the log.
+        assert len(attempts) > 2
+        said = [each.getMessage() for each in caplog.records]
+        assert [line.partition(":")[0] for line in said] == [
+            "no connection to the database, which is dialled again",
+            "all connections to the database are there again",
+        ]
 
     run(dsn, work, wait_s=0.05)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from harness.db.migrate import apply
 from harness.marketplace.demo import DemoMarket, make_demo_market
 from harness.marketplace.subject import load_subject
 from harness.purchase.__main__ import COULD_NOT_RUN, main
+from harness.purchase.settings import SHARED
 from harness.purchase.workers import DidNotStart, serving
 from harness.resources import bundled
 
@@ -78,6 +81,27 @@ def test_a_database_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str])
     with pytest.raises(DidNotStart, match="ended with"), serving({**SECRETS, "MARKETPLACE_DSN": "host=/nowhere"}):
         pass
     assert "OperationalError" in capfd.readouterr().err
+
+
+def test_who_is_alone_has_figures_of_its_own_and_tells_the_time(tmp_path: Path) -> None:
+    told = {**SECRETS, "MARKETPLACE_DSN": "host=/nowhere", SHARED: str(tmp_path)}
+
+    def left(*options: str, fds: tuple[int, ...] = ()) -> int:
+        """How many files of figures an API leaves that finds no database."""
+        command = [sys.executable, "-m", "harness.purchase", *options]
+        ended = subprocess.run(command, env=os.environ | told, pass_fds=fds, stderr=subprocess.PIPE, text=True)
+        assert ended.returncode == COULD_NOT_RUN
+        lines = [line for line in ended.stderr.splitlines() if " ERROR " in line]
+        assert lines
+        assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ERROR \d+ uvicorn", line) for line in lines)
+        return len(list(tmp_path.iterdir()))
+
+    assert left("--port", "0") == 0
+    with pytest.raises(DidNotStart), serving(told):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    with socket.create_server(("127.0.0.1", 0)) as shared:
+        assert left("--fd", str(shared.fileno()), fds=(shared.fileno(),)) > 0
 
 
 @pytest.mark.parametrize(
