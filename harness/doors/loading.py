@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
+from time import sleep
 
 from harness.db.provision import chosen_source, is_dsn, provision
 from harness.doors.asking import require_writable, subject_of
+from harness.doors.ending import LOOK_EVERY_S, ending
 from harness.doors.saying import colour, exit_code, say, width
 from harness.load.generator import Generator, require_locust
 from harness.load.nemesis import Strikes
@@ -156,9 +157,10 @@ def _tell(text: str) -> None:
 
 def _wait_for_ctrl_c(generator: Generator) -> None:
     variables = " ".join(f"{name}={value}" for name, value in generator.environment().items())
-    _tell(f"ready; now, as often as you like:\n    {variables} \\\n    {' '.join(generator.command())}")
-    _tell("Ctrl-C when you are done: then all that was sampled is judged")
-    try:
-        Event().wait()
-    except KeyboardInterrupt:
-        _tell("judging")
+    with ending() as ended:
+        _tell(f"ready; now, as often as you like:\n    {variables} \\\n    {' '.join(generator.command())}")
+        _tell("Ctrl-C when you are done: then all that was sampled is judged")
+        # Not its wait(): a signal in the middle of that would wait for itself.
+        while not ended.is_set():
+            sleep(LOOK_EVERY_S)
+    _tell("judging")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.util import find_spec
 
 from harness.doors.asking import subject_of
+from harness.doors.ending import LOOK_EVERY_S, ending
 from harness.doors.saying import say
 from harness.marketplace.demo import DemoMarket
 from harness.marketplace.deployment import deployed, given
 from harness.words.errors import CouldNotRun, UsageError
 
 NEEDED = ("fastapi", "httptools", "httpx", "prometheus_client", "stripe", "uvicorn")
-_LOOK_EVERY_S = 0.2
 
 
 def serve(
@@ -76,24 +73,12 @@ def serve(
             raise CouldNotRun("api-ended", str(error), remedy="see what it says above") from error
         if gateway is not None:
             gateway.configure(url=f"{api.url}/api/webhooks/stripe")
-        ended = exits.enter_context(_ending())
+        ended = exits.enter_context(ending())
         say(_welcome(api.url, where if dsn is None else None, gateway.base if gateway else None, market, before=before))
-        while not ended.wait(_LOOK_EVERY_S):
+        while not ended.wait(LOOK_EVERY_S):
             if (code := api.ended()) is not None:
                 raise CouldNotRun("api-ended", f"the API ended with {code}", remedy="see what it says above")
     return 0
-
-
-@contextmanager
-def _ending() -> Iterator[threading.Event]:
-    """Set by SIGTERM and Ctrl-C."""
-    ended = threading.Event()
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _welcome(url: str, own: str | None, gateway: str | None, market: DemoMarket | None, *, before: bool) -> str:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from harness.db.any_server import AnyServer
 from harness.load.sample import SampleFile
-from tests.verify.command import ROOT, gone, harness, running
+from tests.verify.command import IN_BACKGROUND, ROOT, gone, harness, running
 
 SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("load.schema.json").read_text(encoding="utf-8"))
 
@@ -120,10 +120,11 @@ def test_ctrl_c_ends_with_a_report_of_what_there_is(tmp_path: Path) -> None:
 
 
 def test_plain_locust_with_a_master_and_two_workers(tmp_path: Path) -> None:
-    """What the page says: a market that is ready, Locust as anybody starts it, and Ctrl-C judges what it did."""
+    """What the page says: a market ready in the background, Locust as anybody starts it, and SIGINT judges it."""
     options = ("--stock", "run/stock.json", "--samples", "run/samples")
     file = ROOT / "locustfiles" / "sql_functions.py"
-    with running("load", "sql_functions", "--prepare", "run", "--json", "load.json", cwd=tmp_path) as prepared:
+    prepare = ("load", "sql_functions", "--prepare", "run", "--json", "load.json")
+    with running(*prepare, cwd=tmp_path, before=IN_BACKGROUND) as prepared:
         deadline = time.monotonic() + 60
         while not (tmp_path / "run" / "samples").exists():
             assert time.monotonic() < deadline

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LONG_S = 120.0
 """More than anything here takes on a busy machine, seconds."""
+
+IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""Before a command: as ``command &`` in a script, for which a shell ignores SIGINT."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,12 @@ class Kin:
 
 
 @contextmanager
-def running(*arguments: str | Path, cwd: Path, module: str = "harness") -> Iterator[Running]:
+def running(
+    *arguments: str | Path, cwd: Path, module: str = "harness", before: Sequence[str] = ()
+) -> Iterator[Running]:
     """``harness ARGUMENTS`` in the background, or another module; it does not outlive the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [*before, sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
         # A connection that was cut off in the middle complains when it is collected.
         env={**environment(cwd), "PYTHONWARNINGS": "default::DeprecationWarning"},
