@@ -311,6 +311,14 @@ def test_the_page_asks_nobody_but_the_api(api: Counter) -> None:
     assert "innerHTML" not in answer.text
 
 
+def test_who_shows_no_token_is_told_that_first(api: Counter) -> None:
+    for path in (PURCHASE, CREDITS):
+        for body in (b"", b"{", b"{}", b"\xff\xfe"):
+            answer = api.send("POST", path, content=body, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
+    assert api.request("GET", "/api/marketplace/purchases/no-id", None).status_code == 401
+
+
 class Canned:
     """A connection that answers at once, without waiting for anything."""
 
