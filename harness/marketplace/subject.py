@@ -63,7 +63,7 @@ WITHOUT = {
 }
 """What a scenario may have and a subject may be ``without``: word to meaning."""
 
-KEYS = ("name", "description", "roles", "client_role", "schemas", "ids", "without", "migrations", "down")
+KEYS = ("name", "description", "roles", "client_role", "api_role", "schemas", "ids", "without", "migrations", "down")
 TABLES = ("executors", "fixtures", "probes", "calls", "refusals")
 
 
@@ -79,7 +79,8 @@ CALLS: Mapping[str, type] = {call_name(operation): operation for operation in ge
 class Subject:
     """What ``subject.toml`` says. Files are in the order in which they are to be run: ``down`` undoes, latest first.
 
-    Sessions of clients take ``client_role`` (None: they stay what they are). ``executors`` are other roles, each with
+    Sessions of clients take ``client_role`` (None: they stay what they are), requests to the API are served as
+    ``api_role`` (None: as the clients'). ``executors`` are other roles, each with
     the names of the functions that it may execute as well. ``ids`` is one of ``names.IDS``; the words in ``without``
     are of ``WITHOUT``.
     ``digest`` is twelve hex digits over ``subject.toml`` and the migrations: a schedule is replayed on no other text.
@@ -91,6 +92,7 @@ class Subject:
     digest: str
     roles: tuple[str, ...]
     client_role: str | None
+    api_role: str | None
     executors: Mapping[str, tuple[str, ...]]
     schemas: tuple[str, ...]
     ids: str
@@ -173,9 +175,7 @@ def _read(file: TomlFile) -> Subject:
         for part in parts:
             if part not in given:
                 file.reject(f"[{table}] has no {part}", table, expected=f"all of {', '.join(parts)}")
-    roles, role = file.strings("", "roles", ()), file.string("", "client_role", "")
-    if role and role not in roles:
-        file.reject(f"client_role {role!r} is not among the roles", "", "client_role", expected=f"one of {roles}")
+    roles = file.strings("", "roles", ())
     if (ids := file.string("", "ids", IDS[0])) not in IDS:
         file.reject(f"ids is {ids!r}", "", "ids", expected=" or ".join(IDS))
     for word in (without := file.strings("", "without", ())):
@@ -188,7 +188,8 @@ def _read(file: TomlFile) -> Subject:
         file=file,
         digest=digest_of(file, migrations),
         roles=roles,
-        client_role=role or None,
+        client_role=_role(file, "client_role", roles),
+        api_role=_role(file, "api_role", roles),
         executors={each: file.strings("executors", each) for each in file.keys("executors", roles)},
         schemas=file.strings("", "schemas", ("public",)),
         ids=ids,
@@ -200,6 +201,13 @@ def _read(file: TomlFile) -> Subject:
         calls={operation: _call(file, operation) for operation in file.keys("calls", CALLS)},
         refusals={code: _refusal(file, code) for code in file.keys("refusals")},
     )
+
+
+def _role(file: TomlFile, key: str, roles: Collection[str]) -> str | None:
+    role = file.string("", key, "")
+    if role and role not in roles:
+        file.reject(f"{key} {role!r} is not among the roles", "", key, expected=f"one of {roles}")
+    return role or None
 
 
 def _fixture(file: TomlFile, fixture: str) -> tuple[str, ...]:

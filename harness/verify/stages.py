@@ -27,11 +27,11 @@ a reset lie differently once in a while. A parallel worker has no gate."""
 
 
 class Stages:
-    """One stage for each isolation level that is asked for; a context manager.
+    """One stage for each isolation level and role that is asked for; a context manager.
 
     ``core`` is the processor to share with the backends while it is entered, None to leave the choice to the system;
-    ``role`` is what every client session becomes. ``marks`` is how many marks the functions have, and ``reached`` what
-    of them the sessions have executed so far.
+    ``role`` is what client sessions become for whom no other is asked. ``marks`` is how many marks the functions have,
+    and ``reached`` what of them the sessions have executed so far.
     """
 
     def __init__(self, dsn: str, *, local: bool, core: int | None, role: str = "", marks: int = 0) -> None:
@@ -39,7 +39,7 @@ class Stages:
         self._local = local
         self._role = role
         self.reached = Reached(marks)
-        self._stages: dict[str, PostgresStage] = {}
+        self._stages: dict[tuple[str, str], PostgresStage] = {}
         self._exits = ExitStack()
         self._core = core
         self._pin = partial(_pin, core) if core is not None else None
@@ -60,29 +60,30 @@ class Stages:
     ) -> None:
         self._exits.__exit__(kind, error, traceback)
 
-    def at(self, isolation: str) -> PostgresStage:
-        """The stage whose sessions run their transactions at this level."""
-        if isolation not in self._stages:
+    def at(self, isolation: str, role: str | None = None) -> PostgresStage:
+        """The stage whose sessions run their transactions at this level, and in this role."""
+        key = isolation, self._role if role is None else role
+        if key not in self._stages:
             stage = PostgresStage(
                 self._dsn,
                 local=self._local,
-                prepare_session=self._preparation(isolation),
+                prepare_session=self._preparation(*key),
                 pin=self._pin,
                 reached=self.reached,
             )
-            self._stages[isolation] = self._exits.enter_context(stage)
-        return self._stages[isolation]
+            self._stages[key] = self._exits.enter_context(stage)
+        return self._stages[key]
 
     def backends(self) -> list[int]:
         """The process ids of all stages' controllers and sessions."""
         return [pid for stage in self._stages.values() for pid in stage.backends]
 
-    def _preparation(self, isolation: str) -> tuple[str, ...]:
+    def _preparation(self, isolation: str, role: str) -> tuple[str, ...]:
         """What every client session says first: its isolation level, then its role."""
         level = sql.SQL("SET default_transaction_isolation TO {}").format(sql.Literal(isolation))
         statements = [level.as_string(self.connection), *STEADY_PLANS]
-        if self._role:
-            statements.append(sql.SQL("SET ROLE {}").format(sql.Identifier(self._role)).as_string(self.connection))
+        if role:
+            statements.append(sql.SQL("SET ROLE {}").format(sql.Identifier(role)).as_string(self.connection))
         return tuple(statements)
 
 

@@ -167,6 +167,7 @@ MISTAKES = [
         r"subject\.toml:\d+: unknown key 'api'",
     ),
     ("migrations", 'client_role = "x"\nmigrations', r"subject\.toml:3: client_role 'x' is not among the roles"),
+    ("migrations", 'api_role = "x"\nmigrations', r"subject\.toml:3: api_role 'x' is not among the roles"),
     ("migrations", 'without = ["unlistd"]\nmigrations', r"toml:3: without: unknown word 'unlistd'; .*mean 'unlisted'"),
     ("migrations", 'ids = "serial"\nmigrations', r"subject\.toml:3: ids is 'serial'; expected uuid or bigint"),
     ("[fixtures]", "[fixture]", r"subject\.toml:5: unknown key 'fixture'; .*did you mean 'fixtures'\?"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tests.verify.command import harness
 SCENARIOS = load_scenarios(bundled("scenarios") / "api")
 DOCS = Path(__file__).parents[2] / "docs" / "requests.md"
 FEW = 25
+MIXED = ("purchase-cancelled-anywhere", "sweep-against-webhook")
+"""One of requests alone, and one in which something has no route."""
 
 
 def test_the_page_tells_every_scenario_and_its_theory() -> None:
@@ -47,7 +50,8 @@ def test_the_api_keeps_every_property(server: AnyServer) -> None:
 
 def test_a_key_that_is_claimed_apart_from_the_work_is_found_and_reduced(server: AnyServer) -> None:
     scenario = SCENARIOS["api-retry-after-timeout"]
-    subject = load_subject("reference", bundled("sql"))
+    # That store reads a table, which the API's own role may not.
+    subject = replace(load_subject("reference", bundled("sql")), api_role=None)
     with staged(server, subject, "read committed", api=claims_early) as (_, _, theatre):
         judge = partial(check, ids=("key-once",))
         campaign = Campaign(theatre.trial(scenario), Exhaustive(1), judge, labels)
@@ -61,6 +65,27 @@ def test_a_key_that_is_claimed_apart_from_the_work_is_found_and_reduced(server: 
     assert (reduced.minimal, reduced.proved) == (True, True)
     assert len(reduced.scenario.operations) == 1
     assert reduced.finding.preemptions == 1
+
+
+def test_a_grant_that_the_api_lacks_is_missed(server: AnyServer) -> None:
+    """The clients' role may execute everything: it would not miss it."""
+    subject = load_subject("reference", bundled("sql"))
+    scenario = SCENARIOS["api-two-buyers-one-lead"]
+    with staged(server, subject, "read committed", api=in_process) as (_, _, theatre):
+        theatre.connection.execute(b"REVOKE EXECUTE ON FUNCTION api_purchase_leads FROM marketplace_api")
+        campaign = Campaign(theatre.trial(scenario), Mixture(1), partial(check, ids=scenario.properties), labels)
+        campaign.advance()
+    assert campaign.tally.labels["unknown:internal_error"] == 1
+    assert "ok:Buy" in missing(scenario.happened, campaign.tally.labels)
+
+
+def test_what_has_no_route_is_not_asked_for_in_the_role_of_the_api(server: AnyServer) -> None:
+    subject = load_subject("reference", bundled("sql"))
+    cancelled, swept = (load_scenarios(bundled("scenarios"))[name] for name in MIXED)
+    with staged(server, subject, "read committed", api=in_process) as (_, _, theatre):
+        assert (theatre.role_of(cancelled), theatre.role_of(swept)) == ("marketplace_api", None)
+    with staged(server, subject, "read committed") as (_, _, theatre):
+        assert theatre.role_of(cancelled) is None
 
 
 @pytest.fixture
