@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ws="none",
         proxy_headers=False,
         server_header=False,
+        # Longer than clients and proxies usually keep an idle connection: who closes first meets no request on its way.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(told.shutdown_s)),
     )
     server = uvicorn.Server(config)

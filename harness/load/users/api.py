@@ -24,6 +24,8 @@ WEBHOOK = "/api/webhooks/stripe"
 
 IDLE_S_MAX = 2.0
 """A connection that was idle for longer is not used again: its server may be closing it at this very moment."""
+POOLED_S_MAX = 30.0
+"""So long after they were opened they are all replaced: copies may leave some behind that nobody uses until then."""
 ALONE = {"Connection": "close"}
 
 
@@ -47,7 +49,7 @@ class ApiBuyer(Buyer, FastHttpUser):
     def __init__(self, environment: Environment) -> None:
         self.host = environment.host or this_process().stock.host
         super().__init__(environment)
-        self._spoke = monotonic()
+        self._spoke = self._opened = monotonic()
 
     def send(self, what: Request, name: str) -> Told:
         """One request. Locust counts as failures the answers that no client can do anything about: 5xx, and none."""
@@ -110,9 +112,11 @@ class ApiBuyer(Buyer, FastHttpUser):
         return {"Authorization": f"Bearer {self.stock.token(workspace)}", "Content-Type": "application/json"}
 
     def _drop_idle_connections(self) -> None:
-        if monotonic() - self._spoke > IDLE_S_MAX:
+        now = monotonic()
+        if now - self._spoke > IDLE_S_MAX or now - self._opened > POOLED_S_MAX:
             self.client.client.close()
-        self._spoke = monotonic()
+            self._opened = now
+        self._spoke = now
 
     def _at_gateway(self, path: str, document: Mapping[str, Any]) -> None:
         # A request to Stripe is none to the API: it is counted by Locust, and is no operation of the history.
