@@ -54,7 +54,7 @@ def load_document(
 ) -> dict[str, Any]:
     """The whole document; ``also`` are verdicts beside those that are made here. Times are as their names say."""
     judged = [
-        *history_judged(history, figures),
+        *history_judged(history, figures, plan.required),
         *([one_winner(rounds)] if plan.scenario.name == "hot_lead" else []),
         errors_explained(figures, disturbances),
         errors_resolved(figures),

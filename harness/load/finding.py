@@ -73,7 +73,8 @@ class HistoryVerdict:
     """Findings that are not certain."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """operations, commits, ok, refusals, reads, repeats, busy, failed, unknown_committed, unknown_rolled_back,
-    preparations, reordered (explained by another order than that of the commits)."""
+    preparations, reordered (explained by another order than that of the commits); and what the commits wrote:
+    leads_sold, charges, entries (of the ledger), endings (of purchases), webhooks (events that were applied)."""
 
     def document(self) -> dict[str, Any]:
         """As JSON, for the run document."""

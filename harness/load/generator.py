@@ -73,7 +73,9 @@ class Generator:
         if self.workers:
             words += ["--master", "--expect-workers", str(self.workers), "--master-bind-port", str(self.port)]
         elif self.processes > 1:
-            words += ["--processes", str(self.processes), "--master-bind-port", str(self.port)]
+            words += ["--processes", str(self.processes)]
+            # The workers that it forks look for it at another option's port.
+            words += ["--master-bind-port", str(self.port), "--master-port", str(self.port)]
         return words
 
     def run(self, tick: Callable[[int], None]) -> bool:

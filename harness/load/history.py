@@ -154,6 +154,7 @@ def _show(samples: Samples, finding: Finding) -> Shown:
 
 def _counts(samples: Samples, matched: Matched) -> dict[str, int]:
     counts: Counter[str] = Counter(operations=len(samples), commits=len(matched.samples))
+    counts.update(matched.wrote)
     counts["preparations"] = sum(matched.preparing)
     counts["nobodys_commits"] = sum(number == NOBODY for number in matched.samples)
     for number in range(len(samples)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
@@ -36,6 +37,20 @@ class Trace(NamedTuple):
     """It only made a pending purchase to be paid with credits, which binds nobody."""
 
 
+def _count(rows: Sequence[Row], wrote: Counter[str]) -> None:
+    for row in rows:
+        word = row[0]
+        if word == "entry":
+            wrote["entries"] += 1
+            wrote["charges"] += row[3] == "purchase"
+        elif word == "lead":
+            wrote["leads_sold"] += row[5] == "sold"
+        elif word == "purchase":
+            wrote["endings"] += row[5] != "pending"
+        elif word == "event":
+            wrote["webhooks"] += row[1] == "I"
+
+
 class Matched(NamedTuple):
     """``samples`` has the number of the sample for every commit, or ``NOBODY``; ``preparing`` a flag, and ``again``
     one for a commit whose operation had committed its effect before."""
@@ -45,15 +60,19 @@ class Matched(NamedTuple):
     again: bytearray
     committed: bytearray
     """By sample: whether it had an effect."""
+    wrote: Counter[str]
+    """What all commits wrote that puts properties to the test: leads_sold, charges, entries, endings (purchases that
+    have come to an end), webhooks (their events)."""
 
 
 def match(samples: Samples, journal: CommitJournal) -> Matched:
     """One scan of the journal."""
-    matched = Matched(array("q"), bytearray(), bytearray(), bytearray(len(samples)))
+    matched = Matched(array("q"), bytearray(), bytearray(), bytearray(len(samples)), Counter())
     sweeps = sorted(samples.of("sweep"), key=samples.invoked.__getitem__)
     latest = -inf
     for commit in journal.commits():
         trace = trace_of(commit.rows)
+        _count(commit.rows, matched.wrote)
         number = _choose(samples, trace, matched.committed, latest, sweeps)
         matched.samples.append(number)
         matched.preparing.append(trace.preparing)

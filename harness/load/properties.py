@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harness.load.disturbance import Disturbance, unexplained
@@ -23,34 +24,50 @@ class Judged(NamedTuple):
     why: Sequence[str] = ()
 
 
-SAFETY = (
-    "sold-once",
-    "no-overdraft",
-    "conservation",
-    "charged-once",
-    "all-or-nothing",
-    "terminal-states",
-    "no-lost-acknowledgement",
-    "no-false-conflict",
-    "serializable",
-)
-"""What every operation of a history puts to the test."""
+def tests_of(counts: Mapping[str, int], figures: Figures) -> Mapping[str, int]:
+    """What put each property of the history to the test, by the log where it is there, else by what clients were told.
+
+    ``counts`` are those of ``HistoryVerdict``.
+    """
+    statuses = Counter[str]()
+    for operation in figures.operations.values():
+        statuses.update(operation.counts)
+    delivered = figures.operations["deliver"].counts[Status.OK] if "deliver" in figures.operations else 0
+    refused = figures.refusals
+    charges, webhooks = counts.get("charges", 0), counts.get("webhooks", 0)
+    return {
+        "sold-once": counts.get("leads_sold", 0),
+        "no-overdraft": charges + refused["insufficient_credits"],
+        "conservation": counts.get("entries", 0),
+        "charged-once": charges,
+        "all-or-nothing": counts.get("endings", 0),
+        "terminal-states": counts.get("endings", 0),
+        "no-lost-acknowledgement": counts.get("ok", 0),
+        "no-false-conflict": statuses[Status.REFUSED] + statuses[Status.BUSY],
+        "serializable": sum(statuses[each] for each in (Status.OK, Status.REFUSED, Status.BUSY)),
+        # Deliveries beyond the first of their event.
+        "webhook-idempotent": max(0, delivered - webhooks),
+        "paid-is-served": webhooks,
+    }
+
+
 OF_WEBHOOKS = ("webhook-idempotent", "paid-is-served")
 
 
-def history_judged(verdict: HistoryVerdict, figures: Figures) -> list[Judged]:
-    """The properties that the check of the history has judged, each with the first finding that breaks it."""
-    done = sum(each.counts[Status.OK] for each in figures.operations.values())
-    delivered = figures.operations["deliver"].counts[Status.OK] if "deliver" in figures.operations else 0
+def history_judged(verdict: HistoryVerdict, figures: Figures, required: Sequence[str] = ()) -> list[Judged]:
+    """The properties that the check of the history has judged, each with the first finding that breaks it.
+
+    Those of webhooks are not applicable where none was delivered, unless they are ``required``.
+    """
     why: dict[str, list[str]] = {}
     for each in verdict.shown:
         for name in each.finding.properties:
             why.setdefault(name, []).append(each.finding.why)
     judged = []
-    for name, checked in [*((each, done) for each in SAFETY), *((each, delivered) for each in OF_WEBHOOKS)]:
+    for name, checked in tests_of(verdict.counts, figures).items():
         if broken := verdict.broken.get(name, 0):
             judged.append(Judged(name, Verdict.VIOLATED, broken, why.get(name, ())))
-        elif name in OF_WEBHOOKS and not checked:
+        elif name in OF_WEBHOOKS and name not in required and "deliver" not in figures.operations:
             judged.append(Judged(name, Verdict.NOT_APPLICABLE, 0, ["no webhook was delivered"]))
         else:
             judged.append(Judged(name, Verdict.HOLDS if checked else Verdict.NOT_EXERCISED, checked))
@@ -62,7 +79,7 @@ def errors_explained(figures: Figures, disturbances: Sequence[Disturbance]) -> J
     found = unexplained(figures.disturbed, disturbances)
     why = [f"{each.what}, at {each.begin - figures.first:.2f} s, and nothing was disturbed then" for each in found]
     verdict = Verdict.VIOLATED if found else Verdict.HOLDS if figures.requests else Verdict.NOT_EXERCISED
-    return Judged("errors-explained", verdict, len(figures.disturbed), why)
+    return Judged("errors-explained", verdict, figures.requests, why)
 
 
 def nothing_grows(growths: Sequence[Growth], gap: str) -> Judged:

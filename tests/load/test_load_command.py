@@ -53,6 +53,23 @@ def test_functions_keep_their_promises_through_kills_and_a_crash(tmp_path: Path)
     assert suite.get("failures") == suite.get("errors") == "0"
 
 
+def test_a_race_in_two_processes_has_one_winner_each_time(tmp_path: Path) -> None:
+    ended = harness(
+        *("load", "hot_lead", "--users", "8", "--processes", "2", "--master-port", "15559"),
+        *("--duration", "3s", "--json", "load.json"),
+        cwd=tmp_path,
+    )
+    assert ended.code == 0, ended.out + ended.err
+    found = document(tmp_path / "load.json")
+    assert verdicts(found)["one-winner"] == "holds"
+    assert found["race"]["one_winner"] > 1
+    assert found["race"]["buyers"] == 4
+    assert found["load"]["processes"] == 2
+    checked = {each["id"]: each["checked"] for each in found["properties"]}
+    # One sale, one charge, and three that came too late.
+    assert 0 < checked["sold-once"] == checked["charged-once"] == checked["conservation"] < checked["no-false-conflict"]
+
+
 def test_a_planted_fault_is_found_and_exits_1(tmp_path: Path) -> None:
     ended = harness(
         *("load", "sql_functions", "--users", "4", "--duration", "3s", "--rate", "60", "--json", "load.json"),

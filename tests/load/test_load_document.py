@@ -44,7 +44,10 @@ PLAN = Plan(
     rate=50,
     strikes=Strikes(1, 1),
 )
-COUNTS = {"operations": 4, "commits": 2, "unknown_committed": 1, "unknown_rolled_back": 0}
+COUNTS = {
+    **{"operations": 4, "commits": 2, "ok": 2, "unknown_committed": 1, "unknown_rolled_back": 0},
+    **{"leads_sold": 2, "charges": 2, "entries": 2, "endings": 2},
+}
 HELD = HistoryVerdict(Judgement.HOLDS, {}, (), (), 0, 0, COUNTS)
 SAMPLES = (
     Sample("c0", "buy", 1.0, 1.01, 1.05, Status.OK, key="a"),
@@ -168,6 +171,34 @@ def test_every_race_has_one_winner(rounds: tuple[Round, ...], verdict: str, code
     assert (judged(found, "one-winner")[0], found["exit_code"]) == (verdict, code)
 
 
+def test_each_property_counts_what_puts_it_to_the_test() -> None:
+    deliveries = tuple(Sample(f"g{each}", "deliver", 3, 3, 3.1, Status.OK, event="e") for each in range(5))
+    poor = Sample("c7", "buy", 3, 3, 3.1, Status.REFUSED, "insufficient_credits", 402, key="p")
+    history = replace(HELD, counts={**COUNTS, "entries": 9, "charges": 7, "leads_sold": 11, "webhooks": 2})
+    found = document(samples=(*SAMPLES, *deliveries, poor), history=history)
+    assert {each["id"]: each["checked"] for each in found["properties"][:11]} == {
+        "sold-once": 11,
+        "no-overdraft": 8,
+        "conservation": 9,
+        "charged-once": 7,
+        "all-or-nothing": 2,
+        "terminal-states": 2,
+        "no-lost-acknowledgement": 2,
+        "no-false-conflict": 2,
+        "serializable": 9,
+        "webhook-idempotent": 3,
+        "paid-is-served": 2,
+    }
+
+
+def test_what_a_scenario_is_not_there_for_may_be_left_out() -> None:
+    nothing_sold = document(history=replace(HELD, counts={**COUNTS, "leads_sold": 0}))
+    assert (judged(nothing_sold, "sold-once")[0], nothing_sold["exit_code"]) == ("not_exercised", 5)
+    assert ElementTree.fromstring(load_junit(nothing_sold)).get("errors") != "0"
+    nothing_charged = document(history=replace(HELD, counts={**COUNTS, "charges": 0}))
+    assert (judged(nothing_charged, "charged-once")[0], nothing_charged["exit_code"]) == ("not_exercised", 0)
+
+
 def test_what_was_to_be_struck_and_was_not_exits_5() -> None:
     found = document(disturbances=(DOWN,))
     assert (judged(found, "struck"), found["exit_code"]) == (("not_exercised", ["no backend was terminated"]), 5)
@@ -190,7 +221,11 @@ def test_a_soak_that_was_not_looked_at_to_its_end_exits_5() -> None:
     gap = "nothing was looked at in the last 201 s of 300 s"
     found = document(plan=soak, growths=(), gap=gap)
     assert (judged(found, "no-growth"), found["exit_code"]) == (("not_exercised", [gap]), 5)
-    assert document(plan=soak)["exit_code"] == 0
+    assert document(plan=soak)["exit_code"] == 5
+    delivered = Sample("g", "deliver", 3, 3, 3.1, Status.OK, event="e")
+    repeated = replace(HELD, counts={**COUNTS, "webhooks": 1})
+    samples = (*SAMPLES, delivered, delivered._replace(client="h"))
+    assert document(plan=soak, samples=samples, history=repeated)["exit_code"] == 0
 
 
 def test_growth_exits_1() -> None:
