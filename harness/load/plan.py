@@ -18,6 +18,8 @@ LEADS_PER_SECOND = 3000
 LEADS_MAX = 2_000_000
 EVENTS_PER_SECOND = 300
 """Purchases and top-ups that wait for their webhook, for a storm."""
+EVENTS_MAX = 500_000
+"""A process that has paid for all of its share begins again: those are replays then."""
 STEPS = 8
 
 
@@ -108,4 +110,6 @@ class Plan:
     @property
     def events(self) -> int:
         """How many purchases, and how many top-ups, wait for their webhook."""
-        return max(1000, int((self.rate or EVENTS_PER_SECOND) * self.seconds)) if self.scenario.events else 0
+        if not self.scenario.events:
+            return 0
+        return min(EVENTS_MAX, max(1000, int((self.rate or EVENTS_PER_SECOND) * self.seconds)))

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from harness.load.nemesis import Strikes
-from harness.load.plan import LEADS_MAX, Plan, find_scenario, scenario_files
+from harness.load.plan import EVENTS_MAX, LEADS_MAX, Plan, find_scenario, scenario_files
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
 from harness.words.errors import UsageError
@@ -64,3 +64,8 @@ def test_strikes_are_spread_over_the_run() -> None:
     assert 150 < len(kills) < 250
     assert min(kills) > 1
     assert max(kills) < 99
+
+
+def test_a_day_of_soak_prepares_no_more_than_fits() -> None:
+    assert plan("soak", seconds=600).events < EVENTS_MAX == plan("soak", seconds=86_400).events
+    assert plan("hot_lead", seconds=86_400).events == 0
