@@ -26,7 +26,7 @@ def unfounded(samples: Samples, busy: Sequence[int], books: Books) -> Iterator[i
     """
     wanted: dict[str, list[int]] = {}
     for number in sorted(busy, key=samples.invoked.__getitem__):
-        for name in _names(samples.read(number), books) if _is_about_leads(samples.read(number)) else (_ANYBODY,):
+        for name in _wanted(samples.read(number), books):
             wanted.setdefault(name, []).append(number)
     starts = {name: [samples.invoked[number] for number in numbers] for name, numbers in wanted.items()}
     # The last return of all up to each: before it no earlier one can reach.
@@ -39,7 +39,7 @@ def unfounded(samples: Samples, busy: Sequence[int], books: Books) -> Iterator[i
         if not left:
             return
         sample = samples.read(number)
-        for name in (*_names(sample, books), _ANYBODY):
+        for name in (*_locked(sample, books), _ANYBODY):
             if name not in wanted:
                 continue
             at = bisect_right(starts[name], samples.returned[number]) - 1
@@ -51,15 +51,26 @@ def unfounded(samples: Samples, busy: Sequence[int], books: Books) -> Iterator[i
     yield from sorted(left)
 
 
-def _is_about_leads(sample: Sample) -> bool:
-    return sample.code in ("lead_busy", "55P03", "key_in_progress")
+def _wanted(sample: Sample, books: Books) -> Iterator[str]:
+    """What a busy answer says was locked: the key, or one of the leads."""
+    if sample.code == "key_in_progress":
+        yield identity_of_key(sample.workspace, sample.key or "")
+    elif sample.code in ("lead_busy", "55P03"):
+        yield from _leads(sample, books)
+    else:
+        yield _ANYBODY
 
 
-def _names(sample: Sample, books: Books) -> Iterator[str]:
-    """What this operation locks, or was refused for being locked."""
-    if sample.key is not None and (sample.status != Status.BUSY or sample.code == "key_in_progress"):
+def _locked(sample: Sample, books: Books) -> Iterator[str]:
+    """What an operation may have locked, for a while: also one that then found something else locked."""
+    if sample.key is not None:
         yield identity_of_key(sample.workspace, sample.key)
-    if sample.operation in _LOCKING and sample.code != "key_in_progress":
+    if sample.code != "key_in_progress":
+        yield from _leads(sample, books)
+
+
+def _leads(sample: Sample, books: Books) -> Iterator[str]:
+    if sample.operation in _LOCKING:
         if sample.leads:
             yield from sample.leads
         elif (purchase := books.purchases.get(sample.purchase or "")) is not None:
