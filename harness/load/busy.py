@@ -9,7 +9,6 @@ from itertools import accumulate
 from harness.load.books import Books
 from harness.load.sample import Sample, identity_of_key
 from harness.load.samples import Samples
-from harness.words.history import Status
 
 _LOCKING = frozenset(
     {"buy", "checkout", "complete_credit", "complete_stripe", "deliver", "mark_sold", "validate", "update_price"}
