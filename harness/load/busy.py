@@ -62,10 +62,11 @@ def _wanted(sample: Sample, books: Books) -> Iterator[str]:
 
 def _locked(sample: Sample, books: Books) -> Iterator[str]:
     """What an operation may have locked, for a while: also one that then found something else locked."""
+    if sample.code == "key_in_progress":
+        return
     if sample.key is not None:
         yield identity_of_key(sample.workspace, sample.key)
-    if sample.code != "key_in_progress":
-        yield from _leads(sample, books)
+    yield from _leads(sample, books)
 
 
 def _leads(sample: Sample, books: Books) -> Iterator[str]:
