@@ -20,6 +20,7 @@ from harness.words.fault import Strike
 from harness.words.stage import DEADLOCK_DETECTED, FAULT_POINT, FOREIGN, SessionState
 
 from .bank import Bank, codes, lose, told
+from .traces import eventually
 
 TAKE = "SELECT take(1, 10)"
 
@@ -129,7 +130,8 @@ def test_nothing_is_opened_before_every_backend_has_ended(bank: Bank, monkeypatc
         assert caught.value.slug == "backend-stays"
         assert session.connection.closed
         waits = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
-        assert bank.admin.execute(waits, (session.pid,)).fetchone() == ("Lock",)
+        # It tells that it is at its gate before it waits there.
+        assert eventually(lambda: bank.admin.execute(waits, (session.pid,)).fetchone() == ("Lock",))
         bank.admin.execute("SELECT pg_terminate_backend(%s, 10000)", (session.pid,))
     assert bank.admin.execute(balance).fetchone() == (15,)
 
