@@ -13,7 +13,8 @@ from time import sleep
 from harness.db.provision import chosen_source, is_dsn, provision
 from harness.doors.asking import require_writable, subject_of
 from harness.doors.ending import LOOK_EVERY_S, ending
-from harness.doors.saying import colour, exit_code, say, width
+from harness.doors.saving import saved
+from harness.doors.saying import colour, say, width
 from harness.load.generator import Generator, require_locust
 from harness.load.nemesis import Strikes
 from harness.load.plan import Plan, find_scenario, scenario_files
@@ -22,9 +23,8 @@ from harness.report.load import render_load
 from harness.report.load_junit import load_junit
 from harness.report.progress import Progress
 from harness.resources import bundled
-from harness.verify.document import write_document, write_text
 from harness.verify.prepared import require_superuser, telling_of_a_lost_server
-from harness.words.errors import CouldNotRun, ExitCode, UsageError
+from harness.words.errors import ExitCode, UsageError
 
 BEFORE = "before"
 """The seed's way back: the functions stay, and the API does not use them."""
@@ -105,17 +105,7 @@ def load(
             with _progress(duration_s) as tick:
                 document = run_load(server, plan, folder, tick, _tell)
     say(render_load(document, width=width(), colour=colour()))
-    code = exit_code(document)
-    try:
-        if json_file is not None:
-            write_document(document, json_file)
-        if junit_file is not None:
-            write_text(junit_file, load_junit(document))
-    except CouldNotRun as error:
-        if code == ExitCode.VIOLATED:
-            error.exit_code = ExitCode.VIOLATED  # the graver news
-        raise
-    return code
+    return saved(document, json_file, junit_file, load_junit)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.doors.asking import cases, opened, require_writable, scenarios_of, subject_of
 from harness.doors.requesting import way
+from harness.doors.saving import saved
 from harness.doors.saying import colour, exit_code, say, width
 from harness.faults.document import including
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
@@ -17,11 +18,10 @@ from harness.report.progress import Progress
 from harness.report.terminal import render
 from harness.verify.alone import explore as explore_alone
 from harness.verify.coverage import sql_coverage
-from harness.verify.document import subject_entry, verify_document, write_document, write_text
+from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits
 from harness.verify.run import Options, playable
 from harness.verify.run import verify as run_verification
-from harness.words.errors import CouldNotRun, ExitCode
 
 DRAWN = 100
 """Schedules with two faults, and as many with a fault beside another client, that a verification draws: a fifth of what
@@ -81,17 +81,7 @@ def verify(
             with Progress(sys.stderr, playable_names(sweep), None, None) as progress:
                 document = including(document, run_sweep(server, sweep, progress.update, progress.interrupted))
     say(render(document, width=width(), colour=colour()))
-    code = exit_code(document)
-    try:
-        if json_file is not None:
-            write_document(document, json_file)
-        if junit_file is not None:
-            write_text(junit_file, junit(document))
-    except CouldNotRun as error:
-        if code == ExitCode.VIOLATED:
-            error.exit_code = ExitCode.VIOLATED  # the graver news
-        raise
-    return code
+    return saved(document, json_file, junit_file, junit)
 
 
 def explore(

@@ -82,6 +82,11 @@ def shown(paper: Page, document: Mapping[str, Any], showing: Showing) -> list[st
     return [*lines, "", picture, "", "    " + paper.ink(replay_line(document, found), "bold")]
 
 
+def sections(paper: Page, texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Texts under their titles, each after an empty line; none for a text that is empty."""
+    return [line for title, text in texts.items() if text for line in ("", heading(paper, title), *text)]
+
+
 def heading(paper: Page, text: str) -> str:
     """A line across the page with a title in it."""
     line = paper.plain("─")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.counterexamples import heading, showings, shown
+from harness.report.counterexamples import heading, sections, showings, shown
 from harness.report.explored import hangs, not_applicable
 from harness.report.page import Page, page
 from harness.report.phrases import count, seconds
@@ -45,14 +45,12 @@ def render_faults(
         lines += ["", *(paper.ink(line, "dim") for line in paper.wrap(_LEGEND, 2))]
     for showing in showings(document):
         lines += ["", *shown(paper, document, showing)]
-    sections = {
+    texts = {
         "crashes": _crashes(paper, document),
         "hangs": hangs(paper, document),
         "not applicable": not_applicable(paper, {**document, "properties": _judged_nowhere(document)}),
     }
-    for title, text in sections.items():
-        if text:
-            lines += ["", heading(paper, title), *text]
+    lines += sections(paper, texts)
     return "\n".join([*lines, "", *verdict])
 
 

@@ -50,19 +50,24 @@ def junit(document: Mapping[str, Any]) -> str:
     for each in document["skipped"]:
         case = SubElement(suite, "testcase", classname=f"{subject}.scenarios", name=each["name"], time="0")
         SubElement(case, "skipped", message=legal(each["why"]))
+    text = finished(root, suite, document, subject, headline(document))
+    return text.replace("\xa0", " ")
+
+
+def finished(root: Element, suite: Element, document: Mapping[str, Any], subject: str, result: str) -> str:
+    """The text of a report whose test cases are all there: a red one more where the command ends red without any."""
     green = suite.find("testcase/failure") is None and suite.find("testcase/error") is None
     if green and (document["exit_code"] or document["interrupted"]):
         case = SubElement(suite, "testcase", classname=f"{subject}.verdict", name=document["verdict"], time="0")
-        SubElement(case, "error", type=document["verdict"], message=headline(document))
-    SubElement(suite, "system-out").text = headline(document)
+        SubElement(case, "error", type=document["verdict"], message=result)
+    SubElement(suite, "system-out").text = result
     for element in (root, suite):
         element.set("tests", str(len(suite.findall("testcase"))))
         element.set("failures", str(len(suite.findall("testcase/failure"))))
         element.set("errors", str(len(suite.findall("testcase/error"))))
         element.set("skipped", str(len(suite.findall("testcase/skipped"))))
     indent(root)
-    text = tostring(root, encoding="unicode").replace("\xa0", " ")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
 def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.counterexamples import heading
+from harness.report.counterexamples import heading, sections
 from harness.report.page import Page, page
 from harness.report.phrases import count, seconds, sqlstate
 from harness.report.table import Column, Line, table
@@ -29,7 +29,7 @@ def render_load(
         lines += [line for why in each["why"] for line in paper.wrap(why, 2, 2)]
         if each["more"]:
             lines += paper.wrap(f"and {each['more']:,} more", 2)
-    sections = {
+    texts = {
         "latency": _latencies(paper, document),
         "race": _race(paper, document),
         "steps": _steps(paper, document),
@@ -37,9 +37,7 @@ def render_load(
         "disturbances": _disturbances(paper, document),
         "growth": _growth(paper, document),
     }
-    for title, text in sections.items():
-        if text:
-            lines += ["", heading(paper, title), *text]
+    lines += sections(paper, texts)
     return "\n".join([*lines, "", *verdict])
 
 

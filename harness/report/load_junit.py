@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
-from harness.report.junit import legal
+from harness.report.junit import finished, legal
 from harness.report.load import headline
 
 
@@ -30,15 +30,4 @@ def load_junit(document: Mapping[str, Any]) -> str:
                 SubElement(case, "skipped", message=why or "nothing put it to the test")
             case verdict:
                 SubElement(case, "error", type=verdict, message=why or "nothing put it to the test")
-    green = suite.find("testcase/failure") is None and suite.find("testcase/error") is None
-    if green and (document["exit_code"] or document["interrupted"]):
-        case = SubElement(suite, "testcase", classname=f"{subject}.verdict", name=document["verdict"], time="0")
-        SubElement(case, "error", type=document["verdict"], message=headline(document))
-    SubElement(suite, "system-out").text = legal(headline(document))
-    for element in (root, suite):
-        element.set("tests", str(len(suite.findall("testcase"))))
-        element.set("failures", str(len(suite.findall("testcase/failure"))))
-        element.set("errors", str(len(suite.findall("testcase/error"))))
-        element.set("skipped", str(len(suite.findall("testcase/skipped"))))
-    indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+    return finished(root, suite, document, subject, legal(headline(document)))

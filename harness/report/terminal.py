@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.advice import advice
-from harness.report.counterexamples import heading, reason, showings, shown
+from harness.report.counterexamples import heading, reason, sections, showings, shown
 from harness.report.coverage import coverage
 from harness.report.explored import hangs, not_applicable, not_exercised, opaque, scenarios
 from harness.report.faults import faults_in_short
@@ -32,7 +32,7 @@ def render(
         if each["counterexample"] is None:
             lines += ["", heading(paper, each["id"])]
             lines += [line for part in reason(each).split("; ") for line in paper.wrap(part, 2, 2)]
-    sections = {
+    texts = {
         "hangs": hangs(paper, document),
         "scenarios": scenarios(paper, document),
         "not exercised": not_exercised(paper, document),
@@ -42,9 +42,7 @@ def render(
         "faults": faults_in_short(paper, document),
         "next": advice(paper, document),
     }
-    for title, text in sections.items():
-        if text:
-            lines += ["", heading(paper, title), *text]
+    lines += sections(paper, texts)
     # Whoever looks at the end of a log first finds the verdict there, too.
     return "\n".join([*lines, "", *verdict])
 

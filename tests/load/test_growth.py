@@ -83,7 +83,7 @@ def test_the_slope_does_not_care_for_outliers() -> None:
     assert slope([(0.0, 1.0)]) == 0
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NOT RUN: only Linux has /proc")
 def test_the_memory_of_a_process_and_its_children_is_seen() -> None:
     child = "x = b'x' * 30_000_000; input()"
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
@@ -100,7 +100,7 @@ def test_the_memory_of_a_process_and_its_children_is_seen() -> None:
     assert own_bytes([parent.pid]) is None
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NOT RUN: only Linux has /proc")
 @pytest.mark.parametrize("when", ["before it is listed", "after it was listed"])
 def test_a_process_that_ends_while_it_is_looked_at_is_no_failure(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = Path.iterdir

@@ -18,10 +18,11 @@ from harness.purchase.app import create_app
 from harness.purchase.checkout import Bill
 from harness.purchase.connections import OneConnection
 from harness.purchase.settings import Settings
+from harness.requests.exchange import App
 from harness.resources import bundled
 from harness.stress.arena import put_in_place
 from tests.purchase.shop import Shop, Workspace
-from tests.purchase.visitor import Answer, App, Visitor
+from tests.purchase.visitor import Answer, Visitor
 
 WEBHOOK_SECRET = "whsec_that_no_answer_holds"
 

@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from benchmarks.api import Canned
 from harness.db.any_server import AnyServer
 from harness.purchase.app import create_app
 from harness.purchase.refusals import REFUSALS, Refusal
 from harness.purchase.settings import Settings
+from harness.requests.exchange import exchange
 from tests.purchase.counter import Counter, NotedCheckout, counter
 from tests.purchase.stripe_side import SECRET, event, sign
 
@@ -319,39 +321,11 @@ def test_who_shows_no_token_is_told_that_first(api: Counter) -> None:
     assert api.request("GET", "/api/marketplace/purchases/no-id", None).status_code == 401
 
 
-class Canned:
-    """A connection that answers at once, without waiting for anything."""
-
-    def connection(self) -> Canned:
-        return self
-
-    async def __aenter__(self) -> Canned:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    async def execute(self, *_: object) -> Canned:
-        return self
-
-    async def fetchall(self) -> list[tuple[bool, str]]:
-        return [(False, '{"purchase": {}}')]
-
-
 def test_nothing_on_the_way_of_a_request_needs_an_event_loop() -> None:
     app = create_app(Canned(), NotedCheckout(), Settings(SECRET))  # type: ignore[arg-type]
     body = json.dumps({"lead_ids": [str(uuid4())], "payment_method": "credits"}).encode()
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    headers = [(b"content-type", b"application/json"), (b"authorization", b"Bearer x")]
-    scope = {"type": "http", "method": "POST", "path": PURCHASE, "headers": headers, "query_string": b"", "app": app}
-    coroutine = app(scope, receive, send)
-    with pytest.raises(StopIteration):
-        coroutine.send(None)
-    assert (sent[0]["status"], sent[1]["body"]) == (200, b'{"purchase": {}}')
+    asking = exchange(app, "POST", PURCHASE, {"authorization": "Bearer x"}, body)
+    with pytest.raises(StopIteration) as ended:
+        asking.send(None)
+    answer = ended.value.value
+    assert (answer.status, answer.body) == (200, b'{"purchase": {}}')

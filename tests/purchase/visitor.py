@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass
 from typing import Any
 
+from harness.requests import exchange
+from harness.requests.exchange import App
 from tests.purchase.shop import CONTACT, Workspace
-
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 TELLTALE = re.compile(
     r"select |insert |update |delete from|plpgsql|psycopg|traceback|relation|constraint|syntax error|api_purchase|"
@@ -39,17 +39,8 @@ CODES = {
 """Every refusal there is, by its status. Of webhooks also what the functions say (400)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+class Answer(exchange.Answer):
+    """What came back, and why not."""
 
     @property
     def code(self) -> str | None:
