@@ -7,7 +7,6 @@ moment of a crash, do not count.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import NamedTuple, Self
 
 import psycopg
 
+from harness.load.beside import Beside
 from harness.load.nemesis import ours
 
 EVERY_S = 1.0
@@ -107,33 +107,25 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 @dataclass
-class Watch:
-    """A context manager: a thread that looks while the block runs. ``server_pid`` asks for that of the postmaster.
-
-    ``failure`` is what nobody foresaw and kept it from going on; ``gap`` tells of it.
-    """
+class Watch(Beside):
+    """Looks while the block runs; ``gap`` tells of a failure. ``server_pid`` asks for that of the postmaster."""
 
     dsn: str
     server_pid: Callable[[], int | None]
     api_pids: Sequence[int]
     looks: list[Look] = field(default_factory=list)
     begun: bool = False
-    failure: BaseException | None = None
 
     def __enter__(self) -> Self:
         self.begun = True
         self._began = self._ended = monotonic()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch")
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._ended = monotonic()
-        self._over.set()
-        self._thread.join()
+        super().__exit__(kind, error, traceback)
 
     def gap(self) -> str:
         """Why the looks do not tell how the block ended, though it was long enough; empty where they do."""
@@ -158,12 +150,10 @@ class Watch:
             own_bytes(family(*self.api_pids)) if self.api_pids else None,
         )
 
-    def _run(self) -> None:
-        try:
-            while not self._over.wait(EVERY_S):
-                self.looks.append(self.look())
-        except BaseException as failure:  # told by whoever asks for the gap
-            self.failure = failure
+    def work(self) -> None:
+        """A look now and then."""
+        while not self.over.wait(EVERY_S):
+            self.looks.append(self.look())
 
 
 def gap(looks: Sequence[Look], began: float, ended: float, failure: BaseException | None = None) -> str:

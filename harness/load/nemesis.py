@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from harness.db.any_server import AnyServer, Crash
+from harness.load.beside import Beside
 from harness.load.disturbance import Disturbance
 
 OURS = "harness load"
@@ -54,10 +53,10 @@ class Strikes:
 
 
 @dataclass
-class Nemesis:
-    """A context manager: a thread that carries the strikes out while the block runs, and ends with it.
+class Nemesis(Beside):
+    """Carries the strikes out while the block runs; its failure is raised when the block has ended without one.
 
-    The server is up when the block has ended. ``failure`` is what kept it from going on, to be raised by whoever waits.
+    The server is up when the block has ended.
     """
 
     server: AnyServer
@@ -66,33 +65,23 @@ class Nemesis:
     seconds: float
     random: Random
     done: list[Disturbance] = field(default_factory=list)
-    failure: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="nemesis")
-        self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._thread.join()
+        super().__exit__(kind, error, traceback)
         if self.failure is not None and error is None:
             raise self.failure
 
-    def _run(self) -> None:
+    def work(self) -> None:
+        """Each strike at its moment."""
         began = monotonic()
-        try:
-            for moment, kind in self.strikes.moments(self.seconds, self.random):
-                if self._over.wait(max(0.0, began + moment - monotonic())):
-                    return
-                struck = self._crash() if kind == "crash" else self._kill()
-                if struck is not None:
-                    self.done.append(struck)
-        except BaseException as failure:  # told by whoever waits for this thread
-            self.failure = failure
+        for moment, kind in self.strikes.moments(self.seconds, self.random):
+            if self.over.wait(max(0.0, began + moment - monotonic())):
+                return
+            struck = self._crash() if kind == "crash" else self._kill()
+            if struck is not None:
+                self.done.append(struck)
 
     def _kill(self) -> Disturbance | None:
         """None where nobody was terminated: there was none, or it had just ended by itself."""

@@ -38,7 +38,7 @@ from harness.purchase.metrics import Measured, Metrics
 from harness.purchase.page import HEADERS, PAGE
 from harness.purchase.refusals import Refusal, refusal_of
 from harness.purchase.settings import Settings
-from harness.purchase.store import Functions, Store
+from harness.purchase.store import CreditsWanted, Functions, LeadsWanted, Store
 from harness.purchase.webhook import KNOWN, receive
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -118,7 +118,8 @@ def create_app(
         key = str(wanted.idempotency_key) if wanted.idempotency_key else None
         digest = request_hash(wanted.payment_method, *map(str, leads))
         async with connections.connection() as connection:
-            answer = await work.purchase_leads(connection, token, new_id(), leads, wanted.payment_method, key, digest)
+            asked = LeadsWanted(token, new_id(), leads, wanted.payment_method, key, digest)
+            answer = await work.purchase_leads(connection, asked)
         text = answer.response
         if wanted.payment_method == "stripe":
             text = await with_url(checkout, "purchase", text)
@@ -141,9 +142,8 @@ def create_app(
         amount = Decimal(wanted.amount)
         key = str(wanted.idempotency_key) if wanted.idempotency_key else None
         async with connections.connection() as connection:
-            answer = await work.buy_credits(
-                connection, token, new_id(), amount, key, request_hash(str(amount.normalize()))
-            )
+            asked = CreditsWanted(token, new_id(), amount, key, request_hash(str(amount.normalize())))
+            answer = await work.buy_credits(connection, asked)
         return json_response(await with_url(checkout, "credit_purchase", answer.response), replayed=answer.replayed)
 
     app.include_router(direct)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from harness.purchase.connections import Connection
 from harness.purchase.refusals import Refusal
-from harness.purchase.store import Answer, Event
+from harness.purchase.store import Answer, CreditsWanted, Event, LeadsWanted
 from harness.purchase.webhook import PAID, REFUNDED
 
 CHECKOUT_LIFE = timedelta(minutes=35)
@@ -27,17 +27,9 @@ Row = tuple[Any, ...]
 class CheckThenAct:
     """The store of the seed's "Before"."""
 
-    async def purchase_leads(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        purchase: UUID,
-        leads: Sequence[UUID],
-        payment_method: str,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def purchase_leads(self, connection: Connection, wanted: LeadsWanted) -> Answer:
         """Are the leads available, is the balance enough? Then deduct, then mark."""
+        token_hash, purchase, leads, payment_method, key, request_hash = wanted
         workspace = await workspace_of(connection, token_hash, "purchase")
 
         async def buy() -> dict[str, Any]:
@@ -75,16 +67,9 @@ class CheckThenAct:
         shown = await shown_purchase(connection, purchase, workspace)
         return None if shown is None else json.dumps(shown)
 
-    async def buy_credits(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        credit_purchase: UUID,
-        amount: Decimal,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def buy_credits(self, connection: Connection, wanted: CreditsWanted) -> Answer:
         """A pending row."""
+        token_hash, credit_purchase, amount, key, request_hash = wanted
         workspace = await workspace_of(connection, token_hash, "purchase")
 
         async def order() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from harness.purchase.connections import Connection
@@ -34,36 +34,40 @@ class Event:
     captured: tuple[int, str] | None
 
 
+class LeadsWanted(NamedTuple):
+    """A request for leads, in the order of ``api_purchase_leads``; ``token_hash`` is the token's SHA-256."""
+
+    token_hash: bytes
+    purchase: UUID
+    leads: Sequence[UUID]
+    payment_method: str
+    key: str | None
+    request_hash: str
+
+
+class CreditsWanted(NamedTuple):
+    """A request for credits, in the order of ``api_buy_credits``."""
+
+    token_hash: bytes
+    credit_purchase: UUID
+    amount: Decimal
+    key: str | None
+    request_hash: str
+
+
 class Store(Protocol):
     """What the routes ask for. Each is for the workspace of the token with this SHA-256.
 
     Raises what psycopg raises: ``refusals.refusal_of`` says what that means.
     """
 
-    async def purchase_leads(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        purchase: UUID,
-        leads: Sequence[UUID],
-        payment_method: str,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def purchase_leads(self, connection: Connection, wanted: LeadsWanted) -> Answer:
         """Buy with credits, or make the pending purchase for a checkout."""
 
     async def read_purchase(self, connection: Connection, token_hash: bytes, purchase: UUID) -> str | None:
         """The purchase as a JSON object; None when it is not the workspace's."""
 
-    async def buy_credits(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        credit_purchase: UUID,
-        amount: Decimal,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def buy_credits(self, connection: Connection, wanted: CreditsWanted) -> Answer:
         """Make the pending purchase of credits for a checkout."""
 
     async def apply_event(self, connection: Connection, event: Event) -> bool:
@@ -78,19 +82,9 @@ class Functions:
     BUY_CREDITS = "SELECT replayed, response::text FROM api_buy_credits(%s, %s, %s, %s, %s)"
     APPLY_EVENT = "SELECT already_completed FROM api_stripe_event(%s, %s, %s, %s, %s, %s)"
 
-    async def purchase_leads(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        purchase: UUID,
-        leads: Sequence[UUID],
-        payment_method: str,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def purchase_leads(self, connection: Connection, wanted: LeadsWanted) -> Answer:
         """One transaction."""
-        parameters = [token_hash, purchase, leads, payment_method, key, request_hash]
-        cursor = await connection.execute(self.PURCHASE_LEADS, parameters)
+        cursor = await connection.execute(self.PURCHASE_LEADS, wanted)
         ((replayed, response),) = await cursor.fetchall()
         return Answer(replayed, response)
 
@@ -101,17 +95,9 @@ class Functions:
         text: str | None = shown
         return text
 
-    async def buy_credits(
-        self,
-        connection: Connection,
-        token_hash: bytes,
-        credit_purchase: UUID,
-        amount: Decimal,
-        key: str | None,
-        request_hash: str,
-    ) -> Answer:
+    async def buy_credits(self, connection: Connection, wanted: CreditsWanted) -> Answer:
         """One transaction."""
-        cursor = await connection.execute(self.BUY_CREDITS, [token_hash, credit_purchase, amount, key, request_hash])
+        cursor = await connection.execute(self.BUY_CREDITS, wanted)
         ((replayed, response),) = await cursor.fetchall()
         return Answer(replayed, response)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +29,7 @@ from harness.report.load_junit import load_junit
 from harness.resources import bundled
 from harness.words.history import Status
 from harness.words.verdict import Verdict
+from tests.report.schemas import altered, fields_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "load.md").read_text(encoding="utf-8")
 SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("load.schema.json").read_text(encoding="utf-8"))
@@ -265,13 +264,8 @@ OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
 @pytest.mark.parametrize("offence", OFFENCES)
 def test_what_must_not_be_written_is_refused(offence: str) -> None:
     path, value = OFFENCES[offence]
-    wrong = copy.deepcopy(document())
-    place: Any = wrong
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
     with pytest.raises(ValidationError):
-        VALIDATOR.validate(wrong)
+        VALIDATOR.validate(altered(document(), path, value))
 
 
 def test_the_page_explains_every_field_and_no_other() -> None:
@@ -280,19 +274,6 @@ def test_the_page_explains_every_field_and_no_other() -> None:
     )
     names = {name for cell in explained for name in re.findall(r"`([a-z0-9_]+)`", cell)}
     assert names == set(fields_of(SCHEMA))
-
-
-def fields_of(part: Any) -> Iterator[str]:
-    """The names of all properties that a schema defines, wherever it does."""
-    if isinstance(part, dict):
-        for key, value in part.items():
-            if key == "properties" and "required" in part:
-                yield from value
-            if key not in ("if", "then", "else", "allOf"):
-                yield from fields_of(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from fields_of(value)
 
 
 def test_it_reads() -> None:

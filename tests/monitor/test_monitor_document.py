@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from harness.monitor.reading import Reading
 from harness.monitor.scrape import Counted
 from harness.monitor.threshold import CONFLICT_RATE, CREDITS_TIME, HIT_RATE, SOLD_COUNT, STRIPE_TIME, THRESHOLDS
 from harness.report.monitor import render_monitor
+from tests.report.schemas import altered
 
 PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
 SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("monitor.schema.json").read_text(encoding="utf-8"))
@@ -73,13 +73,8 @@ OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
 @pytest.mark.parametrize("offence", OFFENCES)
 def test_what_must_not_be_written_is_refused(offence: str) -> None:
     path, value = OFFENCES[offence]
-    wrong = copy.deepcopy(looked())
-    place: Any = wrong
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
     with pytest.raises(ValidationError):
-        VALIDATOR.validate(wrong)
+        VALIDATOR.validate(altered(looked(), path, value))
 
 
 def explained(heading: str) -> set[str]:

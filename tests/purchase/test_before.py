@@ -20,7 +20,7 @@ from harness.marketplace.deployment import BEFORE_ROLE
 from harness.marketplace.subject import load_subject
 from harness.purchase.before import CheckThenAct
 from harness.purchase.refusals import Refusal
-from harness.purchase.store import Answer, Event
+from harness.purchase.store import Answer, CreditsWanted, Event, LeadsWanted
 from harness.resources import bundled
 
 ROLLBACK = bundled("sql") / "reference" / "rollback"
@@ -64,7 +64,9 @@ async def buy(
     key: str | None = None,
 ) -> Answer:
     token = sha256(market.tokens[who].encode()).digest()
-    return await STORE.purchase_leads(connection, token, uuid4(), [UUID(market.leads[lead][0])], method, key, "h")
+    return await STORE.purchase_leads(
+        connection, LeadsWanted(token, uuid4(), [UUID(market.leads[lead][0])], method, key, "h")
+    )
 
 
 def test_alone_it_is_right(dsn: str, owner: psycopg.Connection[Any], market: DemoMarket) -> None:
@@ -87,7 +89,7 @@ def test_alone_it_is_right(dsn: str, owner: psycopg.Connection[Any], market: Dem
             assert shown is not None
             assert "Customer" in shown
             ordered = uuid4()
-            await STORE.buy_credits(connection, token, ordered, Decimal(5), None, "h")
+            await STORE.buy_credits(connection, CreditsWanted(token, ordered, Decimal(5), None, "h"))
             assert not await STORE.apply_event(
                 connection, Event("f", "checkout.session.completed", "credit_purchase", ordered, (500, "usd"))
             )

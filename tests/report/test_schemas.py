@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from harness.resources import bundled
 from harness.verify.orders import Limits
 from harness.verify.run import Options, verify
 from tests.report.documents import NAMES, document
+from tests.report.schemas import altered, fields_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "run-document.md"
 
@@ -92,13 +91,8 @@ OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
 @pytest.mark.parametrize("offence", OFFENCES)
 def test_what_must_not_be_written_is_refused(offence: str) -> None:
     path, value = OFFENCES[offence]
-    wrong = copy.deepcopy(document("violated_two"))
-    place: Any = wrong
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
     with pytest.raises(ValidationError):
-        VERIFY.validate(wrong)
+        VERIFY.validate(altered(document("violated_two"), path, value))
 
 
 def test_every_part_is_required() -> None:
@@ -118,16 +112,3 @@ def test_the_docs_explain_every_field(name: str) -> None:
 def test_the_docs_explain_no_field_that_is_not_there() -> None:
     explained = set(re.findall(r"^\| `([^`]+)`", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert explained - set(fields_of(schema("verify"))) - set(fields_of(schema("schedule"))) == set()
-
-
-def fields_of(part: Any) -> Iterator[str]:
-    """The names of all properties that a schema defines, wherever it does."""
-    if isinstance(part, dict):
-        for key, value in part.items():
-            if key == "properties" and "type" in part:
-                yield from value
-            if key not in ("if", "then", "else", "oneOf"):
-                yield from fields_of(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from fields_of(value)
