@@ -13,6 +13,13 @@ from harness.report.phrases import count
 
 def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
     """A few lines, the most useful first."""
+    return [
+        text for why, command in commands(document) for text in (*paper.wrap(why, 2), f"      {paper.plain(command)}")
+    ]
+
+
+def commands(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What to do next: what for, and the command that does it."""
     lines: list[tuple[str, str]] = []
     subject = document["subject"].get("folder") or document["subject"]["name"]
     if through := document["subject"].get("through"):
@@ -35,7 +42,7 @@ def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
         if unfinished or gaps or document["interrupted"]:
             why = f"More time, since {_gaps(unfinished, gaps, document['interrupted'])}:"
             lines.append((why, f"{again} {_limit(document, times=4)}"))
-    return [text for why, command in lines for text in (*paper.wrap(why, 2), f"      {paper.plain(command)}")]
+    return lines
 
 
 def _gaps(unfinished: int, not_exercised: bool, interrupted: bool) -> str:

@@ -1,0 +1,22 @@
+"""A run document as one HTML page that needs nothing else: it opens from a file, prints, and reads without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.report.html import verify
+from harness.report.html.shell import Body, page
+
+BODIES: dict[str, Callable[[Mapping[str, Any]], Body]] = {
+    "harness-verify": verify.body,
+}
+"""What stands on the page of each format."""
+
+
+def html(document: Mapping[str, Any]) -> str:
+    """The page of a run document.
+
+    :raises KeyError: its ``format`` has no page.
+    """
+    return page(BODIES[document["format"]](document), document)
