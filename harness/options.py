@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
+from harness.verify.shards import Shard
 from harness.words.errors import UsageError
 
 
@@ -47,6 +48,9 @@ Through = Annotated[
         help="how operations are asked for: as the subject's calls, or as requests to the purchase API, in process"
     ),
 ]
+ShardText = Annotated[
+    str | None, Parameter(help="only this part of the scenarios, 2/3 is the second of three, to be merged")
+]
 Strategy = Literal["exhaustive", "mixture", "random", "urw", "pct"]
 
 
@@ -56,6 +60,16 @@ def seconds(text: str, option: str = "--budget") -> float:
     if not found or float(found[1]) <= 0:
         raise UsageError("bad-budget", f"{option} {text!r} is no duration", expected="60s, 5m or 1h")
     return float(found[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
+
+
+def part(text: str | None) -> Shard | None:
+    """``2/3`` is the second of three shards. Raises ``UsageError``."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text, re.ASCII)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UsageError("bad-shard", f"--shard {text!r} is no part of a whole", expected="1/3, for example")
+    return Shard(int(found[1]), int(found[2]))
 
 
 def place(dsn: str | None, database: str) -> str:

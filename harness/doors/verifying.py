@@ -20,8 +20,10 @@ from harness.verify.alone import explore as explore_alone
 from harness.verify.coverage import sql_coverage
 from harness.verify.document import subject_entry, verify_document
 from harness.verify.orders import Limits
-from harness.verify.run import Options, playable
+from harness.verify.run import Options, chosen, playable
 from harness.verify.run import verify as run_verification
+from harness.verify.shards import Shard
+from harness.words.errors import UsageError
 
 DRAWN = 100
 """Schedules with two faults, and as many with a fault beside another client, that a verification draws: a fifth of what
@@ -36,6 +38,7 @@ def verify(
     seed: int,
     strict: bool,
     with_faults: bool,
+    shard: Shard | None,
     scenario_names: Sequence[str] | None,
     scenario_files: Path | None,
     isolation: str,
@@ -47,6 +50,10 @@ def verify(
     schedule_files: Path,
 ) -> int:
     """Verify, report, save; returns the exit code."""
+    if shard and with_faults:
+        raise UsageError(
+            "faults-sharded", "--shard and --faults exclude each other", remedy="run harness faults beside the shards"
+        )
     subject = subject_of(subject_name)
     scenarios = scenarios_of(scenario_names, scenario_files, through)
     require_writable(json_file, junit_file, schedule_files / "any")
@@ -61,8 +68,10 @@ def verify(
         workers=workers,
         all_scenarios=not scenario_names,
         api=way(through),
+        shard=shard,
     )
     able, _ = playable(subject, scenarios, by_requests=options.api is not None)
+    names = [scenario.name for scenario, _ in chosen(options, able)]
     sweep = Sweep(
         subject,
         chosen_cases(cases(), None),
@@ -75,7 +84,7 @@ def verify(
         workers=workers,
     )
     with opened(database) as server:
-        with Progress(sys.stderr, [each.name for each in able], budget_s, max_schedules) as progress:
+        with Progress(sys.stderr, names, budget_s, max_schedules) as progress:
             document = run_verification(server, options, progress.update, progress.interrupted)
         if with_faults and not document["interrupted"]:
             with Progress(sys.stderr, playable_names(sweep), None, None) as progress:

@@ -25,6 +25,8 @@ def commands(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     if through := document["subject"].get("through"):
         subject += f" --through {through}"
     again = f"harness verify --subject {subject}"
+    if shard := document.get("shard"):
+        again += f" --shard {shard['index']}/{shard['of']}"
     if found := showings(document):
         smallest = min((each.counterexample for each in found), key=lambda each: (each["preemptions"], each["steps"]))
         lines.append(("The smallest counterexample, step by step:", f"{replay_line(document, smallest)} --step"))
@@ -36,6 +38,8 @@ def commands(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(
             ("After the repair, every scenario again:", f"{again} {_limit(document)} --seed {document['seed']}")
         )
+    elif shard:
+        lines.append(("All shards as one, from their documents:", "harness report --merge SHARD.json ..."))
     elif document["verdict"] != "could_not_run":
         unfinished = sum(each["certificate"] != "EXHAUSTED" for each in document["scenarios"])
         gaps = any(each["verdict"] == "not_exercised" for each in document["properties"])

@@ -44,7 +44,7 @@ def junit(document: Mapping[str, Any]) -> str:
         SubElement(properties, "property", name=name, value=str(value))
     texts = _explanations(document)
     for each in document["properties"]:
-        _property(suite, subject, each, texts.get(each["id"], ""))
+        _property(suite, subject, each, texts.get(each["id"], ""), part="shard" in document)
     for each in document["scenarios"]:
         _scenario(suite, subject, each)
     for each in document["skipped"]:
@@ -70,7 +70,7 @@ def finished(root: Element, suite: Element, document: Mapping[str, Any], subject
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str) -> None:
+def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str, *, part: bool) -> None:
     case = SubElement(suite, "testcase", classname=f"{subject}.properties", name=entry["id"], time="0")
     message = legal(label(reason(entry)))
     match entry["verdict"]:
@@ -80,6 +80,8 @@ def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str)
             SubElement(case, "failure", type="violated", message=message).text = legal(text or message)
         case "not_applicable":
             SubElement(case, "skipped", message=message or "nothing here concerns it")
+        case "not_exercised" if part:
+            SubElement(case, "skipped", message=message or "nothing in this shard put it to the test")
         case verdict:
             message = message or f"{verdict.replace('_', ' ')} after {count(entry['schedules'], 'schedule')}"
             SubElement(case, "error", type=verdict, message=message).text = legal(text or message)

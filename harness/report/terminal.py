@@ -47,12 +47,18 @@ def render(
     return "\n".join([*lines, "", *verdict])
 
 
+def _scenarios(document: Mapping[str, Any]) -> str:
+    number = count(len(document["scenarios"]), "scenario")
+    shard = document.get("shard")
+    return f"{number} (shard {shard['index']}/{shard['of']})" if shard else number
+
+
 def totals(document: Mapping[str, Any]) -> str:
     """How much was run, where, and from which seed."""
     server = document["server"]
     distinct = f"{document['distinct_schedules']:,} distinct"
     return (
-        f"{count(document['schedules'], 'schedule')} ({distinct}) of {count(len(document['scenarios']), 'scenario')} "
+        f"{count(document['schedules'], 'schedule')} ({distinct}) of {_scenarios(document)} "
         f"in {seconds(document['seconds'])}, PostgreSQL {server['version']}, "
         f"{count(server['workers'], 'worker')}, seed {document['seed']}"
     )

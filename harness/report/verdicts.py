@@ -48,12 +48,20 @@ def headline(document: Mapping[str, Any]) -> str:
         case "not_exercised":
             missing = _ids(of["not_exercised"]) or "any property"
             text = f"NOT EXERCISED: nothing on {name} put {missing} to the test"
+        case "unbroken":
+            text = f"UNBROKEN: {part_name(document)} breaks nothing; whether all holds is for the whole to say"
         case "inconclusive":
             short = sum(each["certificate"] == "INCONCLUSIVE" for each in document["scenarios"])
             text = f"INCONCLUSIVE: {name} broke nothing, but {count(short, 'scenario')} had too little time"
         case _:
             text = f"HOLDS: {name} keeps {'all ' if judged > 1 else ''}{count(judged, 'property', 'properties')}"
     return text + (" (interrupted; judged by what was run)" if document["interrupted"] else "")
+
+
+def part_name(document: Mapping[str, Any]) -> str:
+    """``shard 1/3 of reference``, or the subject alone where the document is of the whole."""
+    shard = document.get("shard")
+    return (f"shard {shard['index']}/{shard['of']} of " if shard else "") + str(document["subject"]["name"])
 
 
 def under_faults(name: str, faults: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.resources import bundled
 from harness.verify.orders import Counterexample, ScenarioReport
+from harness.verify.shards import Shard
 from harness.words.errors import CouldNotRun, ExitCode
 from harness.words.verdict import Certificate, Verdict
 
@@ -55,15 +56,13 @@ def exit_code(verdicts: Sequence[Verdict], certificates: Sequence[Certificate], 
 def smallest(property_id: str, reports: Sequence[ScenarioReport]) -> Counterexample | None:
     """The counterexample to show: one that replays, with the fewest preemptions, then steps."""
     found = [report.counterexamples[property_id] for report in reports if property_id in report.counterexamples]
-    return min(
-        found,
-        key=lambda each: (
-            each.reproduced < each.replays,
-            each.recording.preemptions,
-            len(each.recording.decisions),
-        ),
-        default=None,
-    )
+    return min(found, key=lambda each: size(_sizes(each)), default=None)
+
+
+def size(counterexample: Mapping[str, Any]) -> tuple[bool, int, int]:
+    """By what the counterexample to show is the least."""
+    found = counterexample
+    return found["reproduced"] < found["replays"], found["preemptions"], found["steps"]
 
 
 def write_schedule(counterexample: Counterexample, directory: Path) -> Path:
@@ -93,17 +92,20 @@ def property_entry(property_id: str, reports: Sequence[ScenarioReport], schedule
         "violating_schedules": sum(report.violating.get(property_id, 0) for report in naming),
         "counterexample": None,
     }
-    if verdict is Verdict.NOT_APPLICABLE:
-        entry["why"] = "; ".join(sorted({report.not_applicable[property_id] for report in naming}))
-    elif verdict is Verdict.NOT_EXERCISED:
-        entry["why"] = "; ".join(
-            f"{report.name} never saw {', '.join(report.missing[property_id])}"
-            for report in naming
-            if report.missing[property_id]
-        )
     if shown is not None:
         entry["counterexample"] = counterexample_entry(shown, write_schedule(shown, schedule_files))
-    return entry
+    return entry | unproved(verdict, property_id, [scenario_entry(report) for report in naming])
+
+
+def unproved(verdict: Verdict, property_id: str, scenarios: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """``why``, for a property that nothing puts to the test: from the entries of the scenarios, in their order."""
+    if verdict is Verdict.NOT_APPLICABLE:
+        reasons = (each["not_applicable"].get(property_id) for each in scenarios)
+        return {"why": "; ".join(sorted({reason for reason in reasons if reason}))}
+    if verdict is Verdict.NOT_EXERCISED:
+        unseen = ((each["name"], each["not_exercised"].get(property_id)) for each in scenarios)
+        return {"why": "; ".join(f"{name} never saw {', '.join(labels)}" for name, labels in unseen if labels)}
+    return {}
 
 
 def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str, Any]:
@@ -115,15 +117,22 @@ def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str
         "isolation": recording.isolation,
         "why": recording.why,
         "guilty": guilty_parts(counterexample.guilty),
-        "preemptions": recording.preemptions,
         "proved_minimum": recording.proved_minimum,
-        "steps": len(recording.decisions),
+        **_sizes(counterexample),
         "found_after_schedules": counterexample.found_after_schedules,
         "found_after_seconds": round(counterexample.found_after_s, 3),
         "shrink_tries": counterexample.shrink_tries,
+        "story": counterexample.story,
+    }
+
+
+def _sizes(counterexample: Counterexample) -> dict[str, int]:
+    recording = counterexample.recording
+    return {
+        "preemptions": recording.preemptions,
+        "steps": len(recording.decisions),
         "replays": counterexample.replays,
         "reproduced": counterexample.reproduced,
-        "story": counterexample.story,
     }
 
 
@@ -189,28 +198,22 @@ def verify_document(
     scenarios: Sequence[Scenario],
     extra_properties: Sequence[dict[str, Any]],
     schedule_files: Path,
+    shard: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole document. ``coverage`` is that of the subject's SQL (``harness.verify.coverage``).
 
-    ``skipped``: scenarios that the subject cannot play, with the reason.
+    ``skipped``: scenarios that the subject cannot play, with the reason. ``shard``: which part this is of a whole
+    (``shard_entry``), if it is one.
     """
     ids = list(dict.fromkeys(each for scenario in scenarios for each in scenario.properties))
     properties = [property_entry(each, reports, schedule_files) for each in ids] + list(extra_properties)
     verdicts = [Verdict(entry["verdict"]) for entry in properties]
     certificates = [report.explored.certificate for report in reports]
-    code = exit_code(verdicts, certificates, strict=strict)
     return {
         "format": FORMAT,
         "version": VERSION,
         "subject": dict(subject),
-        "verdict": {
-            ExitCode.HOLDS: "holds",
-            ExitCode.VIOLATED: "violated",
-            ExitCode.COULD_NOT_RUN: "could_not_run",
-            ExitCode.NOT_EXERCISED: "not_exercised",
-            ExitCode.INCONCLUSIVE: "inconclusive",
-        }[code],
-        "exit_code": int(code),
+        **judgement(verdicts, certificates, strict=strict, part=shard is not None),
         "interrupted": interrupted,
         "seed": seed,
         "limits": dict(limits),
@@ -223,6 +226,57 @@ def verify_document(
         "scenarios": [scenario_entry(report) for report in reports],
         "skipped": [{"name": name, "why": why} for name, why in skipped.items()],
         "coverage": {"sql": dict(coverage)},
+        **({} if shard is None else {"shard": dict(shard)}),
+    }
+
+
+def judgement(
+    verdicts: Sequence[Verdict], certificates: Sequence[Certificate], *, strict: bool, part: bool
+) -> dict[str, Any]:
+    """``verdict`` and ``exit_code`` of a document. A ``part`` of a whole can break it, and cannot say that it holds."""
+    code = exit_code(verdicts, certificates, strict=strict)
+    word = WORDS[code]
+    if part and code in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED):
+        # What was not exercised here may have been in another part.
+        code, word = ExitCode.HOLDS, "unbroken"
+        if strict and Certificate.INCONCLUSIVE in certificates:
+            code = ExitCode.INCONCLUSIVE
+            word = WORDS[code]
+    return {"verdict": word, "exit_code": int(code)}
+
+
+WORDS = {
+    ExitCode.HOLDS: "holds",
+    ExitCode.VIOLATED: "violated",
+    ExitCode.COULD_NOT_RUN: "could_not_run",
+    ExitCode.NOT_EXERCISED: "not_exercised",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+}
+"""The verdict of a document that ends with this code."""
+
+
+def shard_entry(
+    shard: Shard | None,
+    scenarios: Sequence[Scenario],
+    isolation: str,
+    sites: Mapping[str, Any],
+    reached: frozenset[int],
+) -> dict[str, Any] | None:
+    """What a part must tell for the parts to be merged (``harness.verify.merge``); None for a whole.
+
+    ``scenarios`` are those of the whole, with those that are skipped; ``sites`` and ``reached`` are what coverage is
+    counted from.
+    """
+    if shard is None:
+        return None
+    return {
+        "index": shard.index,
+        "of": shard.of,
+        "scenarios": [each.name for each in scenarios],
+        "properties": list(dict.fromkeys(each for scenario in scenarios for each in scenario.properties)),
+        "isolation": isolation,
+        "sites": dict(sites),
+        "reached": sorted(reached),
     }
 
 

@@ -18,11 +18,12 @@ from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
 from harness.requests.requester import ROUTED
 from harness.requests.seats import MakeApp
-from harness.verify.coverage import sql_coverage
-from harness.verify.document import subject_entry, verify_document
+from harness.verify.coverage import counted, measured_sites
+from harness.verify.document import shard_entry, subject_entry, verify_document
 from harness.verify.orders import Limits, Order
 from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
 from harness.verify.privileges import judge_privileges
+from harness.verify.shards import Planned, Shard
 from harness.verify.share import Progress
 from harness.verify.workers import run_workers
 from harness.words.errors import UsageError
@@ -32,7 +33,7 @@ from harness.words.errors import UsageError
 class Options:
     """What to verify and how far. ``isolation`` is that of scenarios that ask for none; ``workers`` how many processes.
 
-    ``schedule_files`` is the directory for the schedule files of counterexamples.
+    ``schedule_files`` is the directory for the schedule files of counterexamples, ``shard`` the part that is to be run.
     """
 
     subject: Subject
@@ -47,6 +48,7 @@ class Options:
     replays: int = 10
     all_scenarios: bool = True
     api: MakeApp | None = None
+    shard: Shard | None = None
 
 
 def playable(
@@ -81,23 +83,27 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
     """
     began = time.monotonic()
     subject = options.subject
-    scenarios, skipped = playable(subject, options.scenarios, by_requests=options.api is not None)
+    able, skipped = playable(subject, options.scenarios, by_requests=options.api is not None)
+    mine = chosen(options, able)
     require_superuser(server)
     server.ensure_roles(subject.roles)
     extra = []
-    if options.all_scenarios:
+    if options.all_scenarios and (options.shard is None or options.shard.index == 1):
         with new_database(server) as name, telling_of_a_lost_server():
             extra.append(_judge_privileges(server.dsn(name), subject))
     with ExitStack() as databases, telling_of_a_lost_server():
         template = databases.enter_context(new_database(server))
         prepared = prepare(server.dsn(template), subject)
         orders = []
-        for number, share in enumerate(_shares(options, scenarios)):
+        for number, share in enumerate(_shares(mine, options.workers)):
             dsn = server.dsn(databases.enter_context(new_database(server, template)))
             orders.append(_order(server, dsn, options, number, share))
         explored, interrupted = run_workers(orders, prepared.plan, progress, on_interrupt)
+    scenarios = [scenario for scenario, _ in mine]
     order_of = {scenario.name: number for number, scenario in enumerate(scenarios)}
     reports = sorted(explored.scenarios, key=lambda report: order_of[report.name])
+    others = [each for each in options.scenarios if each.name in skipped]
+    sites = measured_sites(prepared.plan, subject.migrations)
     return verify_document(
         subject=subject_entry(subject, len(prepared.plan.points), by_requests=options.api is not None),
         server={
@@ -112,11 +118,12 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
         interrupted=interrupted,
         seconds=time.monotonic() - began,
         reports=reports,
-        coverage=sql_coverage(prepared.plan, explored.reached, subject.migrations),
+        coverage=counted(sites, explored.reached),
         skipped=skipped,
-        scenarios=[*scenarios, *(each for each in options.scenarios if each.name in skipped)],
+        scenarios=scenarios if options.shard else [*scenarios, *others],
         extra_properties=extra,
         schedule_files=options.schedule_files,
+        shard=shard_entry(options.shard, [*able, *others], options.isolation, sites, explored.reached),
     )
 
 
@@ -126,22 +133,26 @@ def _judge_privileges(dsn: str, subject: Subject) -> dict[str, Any]:
         return judge_privileges(connection, subject)
 
 
-Share = tuple[tuple[Scenario, int | None], ...]
+def chosen(options: Options, scenarios: Sequence[Scenario]) -> list[Planned]:
+    """The scenarios of this run, each with its part of the schedules. ``UsageError`` for a shard without any.
 
-
-def _shares(options: Options, scenarios: Sequence[Scenario]) -> list[Share]:
-    """The scenarios dealt out in turn, each with its part of the schedules."""
+    The parts are those of the whole, whatever the shard.
+    """
     total = options.limits.schedules
-    quotas: list[int | None] = [None] * len(scenarios)
+    planned: list[Planned] = [(scenario, None) for scenario in scenarios]
     if total is not None:
         part, rest = divmod(total, len(scenarios))
-        quotas = [part + (number < rest) for number in range(len(scenarios))]
-    dealt = list(zip(scenarios, quotas, strict=True))
-    workers = max(1, min(options.workers, len(scenarios)))
-    return [tuple(dealt[number::workers]) for number in range(workers)]
+        planned = [(scenario, part + (number < rest)) for number, scenario in enumerate(scenarios)]
+    return options.shard.of_all(planned) if options.shard else planned
 
 
-def _order(server: AnyServer, dsn: str, options: Options, number: int, share: Share) -> Order:
+def _shares(planned: Sequence[Planned], workers: int) -> list[tuple[Planned, ...]]:
+    """The scenarios dealt out in turn to the workers."""
+    workers = max(1, min(workers, len(planned)))
+    return [tuple(planned[number::workers]) for number in range(workers)]
+
+
+def _order(server: AnyServer, dsn: str, options: Options, number: int, share: tuple[Planned, ...]) -> Order:
     return Order(
         dsn=dsn,
         subject=options.subject,

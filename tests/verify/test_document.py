@@ -13,7 +13,7 @@ import pytest
 from harness.verify.certificate import Explored
 from harness.verify.document import judge_property, property_entry, smallest, subject_entry, verify_document
 from harness.verify.orders import Counterexample, Limits, ScenarioReport
-from harness.verify.run import Options, _shares, playable
+from harness.verify.run import Options, _shares, chosen, playable
 from harness.words.errors import UsageError
 from harness.words.recording import Recording
 from harness.words.schedule import Decision
@@ -167,7 +167,7 @@ def test_the_schedules_are_shared_evenly_whoever_runs_them(workers: int, total: 
     race = stall.scenario("race")
     scenarios = [replace(race, name=f"race-{number}") for number in range(5)]
     options = Options(stall.subject(), scenarios, Limits(schedules=total), tmp_path, workers=workers)
-    shares = _shares(options, scenarios)
+    shares = _shares(chosen(options, scenarios), options.workers)
     assert len(shares) == min(workers, 5)
     dealt = {scenario.name: quota for share in shares for scenario, quota in share}
     assert dealt.keys() == {scenario.name for scenario in scenarios}
@@ -177,7 +177,7 @@ def test_the_schedules_are_shared_evenly_whoever_runs_them(workers: int, total: 
         quotas = [quota for quota in dealt.values() if quota is not None]
         assert sum(quotas) == total
         assert max(quotas) - min(quotas) <= 1
-        assert dealt == {s.name: q for share in _shares(replace(options, workers=1), scenarios) for s, q in share}
+        assert dealt == {s.name: q for s, q in chosen(options, scenarios)}
 
 
 def test_a_scenario_that_the_subject_cannot_play_is_skipped() -> None:
