@@ -52,6 +52,8 @@ def test_an_installed_wheel_brings_them_along(tmp_path: Path) -> None:
     assert (found[0] / "reference" / "subject.toml").is_file()
     for folder in found:
         assert files(folder) == files(CHECKOUT / folder.name)
+    templates = Path("harness", "report", "html", "templates")
+    assert files(site / templates) == files(CHECKOUT / templates) != set()
 
 
 def output(command: list[str | Path], directory: Path) -> str:

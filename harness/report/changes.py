@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,8 +24,20 @@ _KINDS = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "to
 """What a guilty value names, by its key."""
 
 
-def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], guilty: Mapping[str, str]) -> list[str]:
-    """A table of before and after; what ``guilty`` names is marked, and is there even when nothing changed it."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a thing; ``marked``: it is named by what shows the violation."""
+
+    name: str
+    before: str
+    after: str
+    marked: bool
+
+
+def changed(
+    start: Mapping[str, Any], final: Mapping[str, Any], guilty: Mapping[str, str]
+) -> tuple[list[Change], list[str]]:
+    """What is another in the end, with what ``guilty`` names even if nothing changed it; and the names of the rest."""
     marked = {
         (_KINDS[key], name)
         for key, value in guilty.items()
@@ -36,29 +49,33 @@ def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], gui
         before = {thing: value for thing, value in before.items() if thing[0] != "reserved for"}
     if SELLER in after:
         before.setdefault(SELLER, "0")
-    shown: list[tuple[str, str, str, bool]] = []
+    shown: list[Change] = []
     same = []
     for thing in dict.fromkeys([*before, *after]):
         old, new = before.get(thing, NOTHING), after.get(thing, NOTHING)
         if thing in marked or not _equal(old, new):
-            shown.append((" ".join(thing), old, new, thing in marked))
+            shown.append(Change(" ".join(thing), old, new, thing in marked))
         elif thing != SELLER:
             same.append(" ".join(thing))
+    return shown, same
+
+
+def changes(paper: Page, start: Mapping[str, Any], final: Mapping[str, Any], guilty: Mapping[str, str]) -> list[str]:
+    """A table of before and after; what ``guilty`` names is marked, and is there even when nothing changed it."""
+    shown, same = changed(start, final, guilty)
     return [*_table(paper, shown), *(paper.ink(line, "dim") for line in _unchanged(paper, same, bool(shown)))]
 
 
-def _table(paper: Page, shown: list[tuple[str, str, str, bool]]) -> list[str]:
+def _table(paper: Page, shown: list[Change]) -> list[str]:
     if not shown:
         return []
-    names = max(cell_len(row[0]) for row in shown)
-    olds = max(cell_len("before"), *(cell_len(row[1]) for row in shown))
+    names = max(cell_len(each.name) for each in shown)
+    olds = max(cell_len("before"), *(cell_len(each.before) for each in shown))
     lines = [paper.ink(f"{'':{names}}  {'before':{olds}}  after", "dim")]
-    for name, old, new, marked in shown:
-        mark = paper.plain("  ◂") if marked else ""
-        text = paper.plain(new) + mark
-        lines.append(
-            f"{paper.fit(name, names)}  {paper.fit(old, olds)}  {paper.ink(text, 'bold red' if marked else '')}"
-        )
+    for each in shown:
+        text = paper.plain(each.after) + (paper.plain("  ◂") if each.marked else "")
+        text = paper.ink(text, "bold red" if each.marked else "")
+        lines.append(f"{paper.fit(each.name, names)}  {paper.fit(each.before, olds)}  {text}")
     return lines
 
 

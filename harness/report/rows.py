@@ -24,7 +24,7 @@ class Row:
     """One row, in the lane of ``session``. ``sql`` is set after ``text``, shortened to the room that there is.
 
     ``step`` is the number of the step that begins here, None on its further rows. ``waiting`` are the sessions that
-    wait for a lock while this happens.
+    wait for a lock while this happens. ``at`` is the index of the step that this is told with.
     """
 
     session: int
@@ -33,6 +33,7 @@ class Row:
     style: str = ""
     step: int | None = None
     waiting: frozenset[int] = frozenset()
+    at: int = 0
 
 
 def rows(story: Mapping[str, Any], *, full: bool) -> list[Row]:
@@ -45,12 +46,14 @@ class _Telling:
         self._steps: Sequence[Step] = story["steps"]
         self._number = {str(name): index for index, name in enumerate(story["sessions"])}
         self._waiting: frozenset[int] = frozenset()
+        self._at = 0
         self._function: dict[int, str] = {}
         """The function in which the reader knows each session to be."""
 
     def tell(self, full: bool) -> Iterator[Row]:
         folded = frozenset() if full else without_news(self._steps)
         for index, step in enumerate(self._steps):
+            self._at = index
             session = self._number[step["session"]]
             if index in folded:
                 if index - 1 not in folded:
@@ -132,7 +135,7 @@ class _Telling:
                     yield self._row(session, f"  → {event['detail']}", style=_mood(event["detail"]))
 
     def _row(self, session: int, text: str, sql: str = "", style: str = "") -> Row:
-        return Row(session, text, sql, style, waiting=self._waiting - {session})
+        return Row(session, text, sql, style, waiting=self._waiting - {session}, at=self._at)
 
 
 def without_news(steps: Sequence[Step]) -> frozenset[int]:
