@@ -6,13 +6,16 @@ Its schema is ``harness/report/load.schema.json``; every view is rendered from i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from statistics import median
 from typing import Any
 
+from harness.load.distribution import PER_DECADE, distributions
 from harness.load.disturbance import Disturbance, covered
-from harness.load.figures import Figures, Round, Step, latency
+from harness.load.figures import Figures, Operation, Round, Step, latency
 from harness.load.finding import HistoryVerdict, Judgement
 from harness.load.growth import Growth
+from harness.load.look import EVERY_S, Look, looks_document
 from harness.load.plan import Plan
 from harness.load.properties import (
     Judged,
@@ -23,17 +26,19 @@ from harness.load.properties import (
     one_winner,
     struck,
 )
+from harness.load.published import published
+from harness.load.timeline import timeline
 from harness.words.errors import ExitCode
 from harness.words.history import Status
 from harness.words.verdict import Verdict
 
 FORMAT = "harness-load"
-VERSION = 1
+VERSION = 2
 SHOWN_MAX = 5
 """Reasons of one verdict that are told; the others are counted."""
 
-SEED = {"seconds": 2.34, "winners": 1, "buyers": 100, "latency_ms": {"mean": 45, "min": 12, "max": 89}}
-"""The seed document's race of 100 buyers for one lead."""
+MARKS_MAX = 200
+"""Disturbances that are told one by one; all are counted."""
 
 
 def load_document(
@@ -45,6 +50,7 @@ def load_document(
     check_seconds: float,
     disturbances: Sequence[Disturbance],
     growths: Sequence[Growth],
+    looks: Sequence[Look] = (),
     gap: str = "",
     also: Sequence[Judged],
     rounds: Sequence[Round],
@@ -85,14 +91,14 @@ def load_document(
         "seconds": figures.seconds if figures.requests else 0.0,
         "requests": figures.requests,
         "per_second": figures.requests / figures.seconds if figures.seconds else 0.0,
+        **_latencies(list(figures.operations.values()), plan),
         "operations": [
             {
                 "name": name,
                 "requests": each.counts.total(),
                 "statuses": {status.value: each.counts[status] for status in Status if each.counts[status]},
                 "per_second": each.counts.total() / figures.seconds if figures.seconds else 0.0,
-                "closed_ms": latency(each.closed_ms)._asdict(),
-                "open_ms": latency(each.open_ms)._asdict() if plan.rate else None,
+                **_latencies([each], plan),
             }
             for name, each in sorted(figures.operations.items())
         ],
@@ -115,12 +121,17 @@ def load_document(
             "recovery_seconds_max": max(recoveries, default=None),
             "errors": len(figures.disturbed),
             "covered": covered(disturbances, figures.first, figures.last),
+            "marks": [_mark(each, figures.first) for each in disturbances[:MARKS_MAX]],
         },
+        "timeline": timeline(figures),
+        "distributions": {"bins_per_decade": PER_DECADE, "of": distributions(figures, opened=bool(plan.rate))},
+        "looks": {"every_seconds": EVERY_S, "rows": looks_document(looks, figures.first, figures.last)},
         "growth": [each._asdict() for each in growths],
         "race": _race(rounds) if plan.scenario.name == "hot_lead" else None,
         "steps": [
             {"users": each.users, "per_second": each.per_second, "closed_ms": each.latency._asdict()} for each in steps
         ],
+        "published": published(figures, history, rounds),
         "history": {**history.document(), "seconds": check_seconds},
         "properties": [
             {
@@ -156,6 +167,23 @@ def _exit_code(
     return ExitCode.HOLDS
 
 
+def _latencies(operations: Sequence[Operation], plan: Plan) -> dict[str, Any]:
+    """Of these together, in both models."""
+    closed = latency(list(chain.from_iterable(each.closed_ms for each in operations)))
+    came = latency(list(chain.from_iterable(each.open_ms for each in operations))) if plan.rate else None
+    return {"closed_ms": closed._asdict(), "open_ms": came and came._asdict()}
+
+
+def _mark(each: Disturbance, first: float) -> dict[str, Any]:
+    """In seconds of the run, as all moments of the document are."""
+    return {
+        "kind": each.kind,
+        "at": round(each.begin - first, 3),
+        "until": round(each.end - first, 3),
+        "recovery_seconds": each.recovery_seconds,
+    }
+
+
 def _race(rounds: Sequence[Round]) -> dict[str, Any]:
     full = [each for each in rounds if each.buyers > 1]
     return {
@@ -164,5 +192,4 @@ def _race(rounds: Sequence[Round]) -> dict[str, Any]:
         "buyers": max((each.buyers for each in full), default=0),
         "seconds_median": median(each.seconds for each in full) if full else None,
         "seconds_max": max((each.seconds for each in full), default=None),
-        "seed": SEED,
     }

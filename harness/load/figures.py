@@ -15,6 +15,7 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from harness.load.sample import Sample
+from harness.marketplace.properties.facts import CAPTURED
 from harness.words.history import Status
 
 
@@ -46,7 +47,11 @@ class Operation:
     counts: Counter[str] = field(default_factory=Counter)
     """By status."""
     closed_ms: array[float] = field(default_factory=lambda: array("d"))
+    sent_at: array[float] = field(default_factory=lambda: array("f"))
+    """When each of ``closed_ms`` was sent, in seconds after ``Figures.base``: a millisecond more or less in a day."""
     open_ms: array[float] = field(default_factory=lambda: array("d"))
+    came_at: array[float] = field(default_factory=lambda: array("f"))
+    """When the client of each of ``open_ms`` was to come."""
 
 
 @dataclass
@@ -62,6 +67,8 @@ class Figures:
     """Every 5xx, and every request that had no answer, but for those that the load generator's own end cut off."""
     given_up: list[Span] = field(default_factory=list)
     """The last attempts of requests that had no clear answer when their client went on to something else."""
+    conflicts: int = 0
+    """Purchases, of either kind, that the API answered with 409."""
     unknown: int = 0
     """Attempts whose outcome their client did not know when they ended."""
     cut_off: int = 0
@@ -74,6 +81,16 @@ class Figures:
     """Arrivals for which no client was free when they were due: the server's, or those of too few clients."""
     first: float = float("inf")
     last: float = 0.0
+    base: float = 0.0
+    """What moments are counted from: the first sample that was read."""
+    answered_at: array[float] = field(default_factory=lambda: array("f"))
+    """When each answer came; of a request without one, when it was sent."""
+    answered: array[int] = field(default_factory=lambda: array("H"))
+    """What each of them was: its place in ``answers``."""
+    answers: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(status, the word of a refusal or the SQLSTATE) to its number."""
+    checkouts_s: array[float] = field(default_factory=lambda: array("d"))
+    """Of every Stripe purchase that was paid for: from asking for it to the first answer that its payment is known."""
 
     @property
     def seconds(self) -> float:
@@ -85,17 +102,24 @@ class Figures:
 
 
 SQLSTATE_LENGTH = 5
+CONFLICT = 409
 
 
 def figures_of(samples: Iterable[Sample]) -> Figures:
-    """Go through all samples once; those of one client in the order of their invocation, as its file has them."""
+    """Go through all samples once; those of one client in the order of their invocation, as its file has them.
+
+    Deliveries of the gateway are to come after the purchases that they are of.
+    """
     found = Figures()
     pending: dict[str, float] = {}
     lost: Counter[str] = Counter()
     free_since: dict[str, float] = {}
     unended: dict[str, int] = {}
     waiting: dict[str, tuple[str, Span]] = {}
+    unpaid: dict[str, float] = {}
     for sample in samples:
+        if not found.operations:
+            found.base = sample.invoked
         if (place := unended.pop(sample.client, None)) is not None:
             # Its client has noticed by now, at the latest.
             found.disturbed[place] = found.disturbed[place]._replace(end=sample.invoked)
@@ -105,6 +129,8 @@ def figures_of(samples: Iterable[Sample]) -> Figures:
         found.first = min(found.first, sample.invoked)
         found.last = max(found.last, sample.invoked if end is None else end)
         _count_lateness(found, sample, free_since)
+        _count_answer(found, sample)
+        _time_checkout(found, sample, unpaid)
 
         request = f"{sample.operation} {sample.key or sample.event or sample.purchase} {sample.client}"
         before = waiting.get(sample.client)
@@ -129,14 +155,34 @@ def figures_of(samples: Iterable[Sample]) -> Figures:
                 waiting[sample.client] = (request, span)
         elif sample.code != "key_in_progress":
             waiting.pop(sample.client, None)
+        found.conflicts += sample.http == CONFLICT and sample.operation in ("buy", "checkout")
         if sample.status in (Status.REFUSED, Status.BUSY, Status.FAILED) and sample.code:
             direct = len(sample.code) == SQLSTATE_LENGTH and sample.http is None
             (found.sqlstates if direct else found.refusals)[sample.code] += 1
         if end is not None:
             operation.closed_ms.append((end - sample.invoked) * 1000)
+            operation.sent_at.append(sample.invoked - found.base)
             if not unclear:
-                operation.open_ms.append((end - pending.pop(request, sample.intended)) * 1000)
+                came = pending.pop(request, sample.intended)
+                operation.open_ms.append((end - came) * 1000)
+                operation.came_at.append(came - found.base)
     return found
+
+
+def _count_answer(found: Figures, sample: Sample) -> None:
+    what = (str(sample.status), sample.code if sample.status != Status.OK else "")
+    found.answered.append(found.answers.setdefault(what, len(found.answers)))
+    found.answered_at.append((sample.invoked if sample.returned is None else sample.returned) - found.base)
+
+
+def _time_checkout(found: Figures, sample: Sample, unpaid: dict[str, float]) -> None:
+    """``unpaid`` are the Stripe purchases so far: purchase to the moment at which it was asked for."""
+    if sample.purchase is None or sample.status != Status.OK:
+        return
+    if sample.operation == "checkout":
+        unpaid.setdefault(sample.purchase, sample.invoked)
+    elif sample.operation == "deliver" and sample.kind in CAPTURED and sample.returned and sample.purchase in unpaid:
+        found.checkouts_s.append(sample.returned - unpaid.pop(sample.purchase))
 
 
 def _count_lateness(found: Figures, sample: Sample, free_since: dict[str, float]) -> None:

@@ -26,7 +26,7 @@ from harness.load.disturbance import Disturbance
 from harness.load.document import load_document
 from harness.load.figures import figures_of, rounds_of, steps_of
 from harness.load.generator import Generator, require_locust
-from harness.load.growth import Watch, growths
+from harness.load.growth import growths
 from harness.load.history import check_history
 from harness.load.journal import CommitJournal
 from harness.load.market import fill
@@ -37,6 +37,7 @@ from harness.load.sample import SampleFile, SampleWriter, read_samples
 from harness.load.service import service, wait_until_healthy
 from harness.load.stock import Stock, new_salt, this_machine
 from harness.load.wal import Recorder
+from harness.load.watch import Watch
 from harness.marketplace.deployment import BEFORE_ROLE, rollback
 from harness.stress.arena import put_in_place
 from harness.verify.prepared import new_database
@@ -249,7 +250,8 @@ def _judge(
 ) -> dict[str, Any]:
     """Everything that was sampled, against everything that was committed. So many processes are ``expected``."""
     samples = ground.folder / "samples"
-    paths = sorted(samples.glob("*.jsonl"))
+    # What the gateway delivered comes after the purchases that it is of.
+    paths = sorted(samples.glob("*.jsonl"), key=lambda path: (path.stem == GATEWAY, path.name))
     steps_file = samples / "steps.json"
     steps = json.loads(steps_file.read_text(encoding="utf-8")) if steps_file.exists() else []
     figures = figures_of(read_samples(paths))
@@ -265,6 +267,7 @@ def _judge(
         check_seconds=perf_counter() - began,
         disturbances=done,
         growths=growths(watch.looks),
+        looks=watch.looks,
         gap=watch.gap(),
         also=delivered,
         rounds=rounds_of(read_samples(paths)) if plan.scenario.name == "hot_lead" else [],

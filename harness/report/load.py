@@ -17,7 +17,7 @@ _STYLE = {"violated": "bold red", "holds": "green", "not_applicable": "dim"}
 def render_load(
     document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
 ) -> str:
-    """A run document (harness-load, version 1) on a page of ``width`` columns."""
+    """A run document (harness-load, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
     lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]
@@ -32,6 +32,7 @@ def render_load(
     texts = {
         "latency": _latencies(paper, document),
         "race": _race(paper, document),
+        "the payment document": _published(paper, document),
         "steps": _steps(paper, document),
         "answers": _answers(paper, document),
         "disturbances": _disturbances(paper, document),
@@ -140,43 +141,62 @@ def _race(paper: Page, document: Mapping[str, Any]) -> list[str]:
     race = document["race"]
     if race is None or not race["rounds"]:
         return []
-    (buys,) = [each for each in document["operations"] if each["name"] == "buy"]
-    seed, latency = race["seed"], buys["closed_ms"]
+    return paper.wrap(
+        f"one winner in {race['one_winner']:,} of {count(race['rounds'], 'round')} of {race['buyers']} buyers; a round "
+        f"took {race['seconds_median']:.3f} s (the longest {race['seconds_max']:.3f} s)",
+        2,
+    )
+
+
+def _published(paper: Page, document: Mapping[str, Any]) -> list[str]:
     columns = [
-        Column(""),
-        Column("buyers", right=True),
-        Column("one winner in", right=True),
-        Column("wall s", right=True),
-        Column("latency ms", right=True),
+        Column("figure"),
+        Column("the seed", right=True),
+        Column("here", right=True),
+        Column("compares", worth=8),
+        Column("why not, or how far", worth=2),
     ]
     return table(
         paper,
         columns,
         [
-            Line(
-                (
-                    "here",
-                    f"{race['buyers']}",
-                    f"{race['one_winner']:,} of {count(race['rounds'], 'round')}",
-                    f"{race['seconds_median']:.3f} (max {race['seconds_max']:.3f})",
-                    f"p50 {_range(latency['p50'], latency['min'], latency['max'])}",
-                )
-            ),
-            Line(
-                (
-                    "the seed",
-                    f"{seed['buyers']}",
-                    "1 of 1 round",
-                    f"{seed['seconds']:.2f}",
-                    f"mean {_range(*(seed['latency_ms'][name] for name in ('mean', 'min', 'max')))}",
-                )
-            ),
+            Line((each["figure"], theirs(each), measured(each), each["compares"], each["why"]))
+            for each in document["published"]
+            if each["here"] is not None
         ],
     )
 
 
-def _range(middle: float, least: float, most: float) -> str:
-    return f"{milliseconds(middle)} ({milliseconds(least)} to {milliseconds(most)})"
+def theirs(figure: Mapping[str, Any]) -> str:
+    """What the payment document says of a figure."""
+    if figure["published"] is not None:
+        return _in_unit(figure["published"], figure["unit"])
+    expected, alert = (_in_unit(figure[name], figure["unit"]) for name in ("expected", "alert"))
+    return (
+        expected
+        if expected == alert
+        else f"{'up to' if figure['unit'] == 'share' else 'under'} {expected}, alert above {alert}"
+    )
+
+
+def measured(figure: Mapping[str, Any]) -> str:
+    """What the run has of it, with a word where it is more than was expected."""
+    if figure["here"] is None:
+        return "not in this run"
+    text = _in_unit(figure["here"], figure["unit"])
+    return text + {"above_expected": ", above", "alert": ", ALERT"}.get(figure["grade"], "")
+
+
+def _in_unit(value: float, unit: str) -> str:
+    match unit:
+        case "ms":
+            return f"{milliseconds(value)} ms"
+        case "seconds":
+            return f"{value:.3g} s"
+        case "share":
+            return f"{value * 100:.3g} %"
+        case _:
+            return f"{value:,.0f}"
 
 
 def _steps(paper: Page, document: Mapping[str, Any]) -> list[str]:

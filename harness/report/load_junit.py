@@ -11,7 +11,7 @@ from harness.report.load import headline
 
 
 def load_junit(document: Mapping[str, Any]) -> str:
-    """A run document (harness-load, version 1) as XML text."""
+    """A run document (harness-load, version 2) as XML text."""
     subject, scenario = document["subject"]["name"], document["scenario"]["name"]
     root = Element("testsuites", name="harness load")
     suite = SubElement(root, "testsuite", name=f"{subject}.{scenario}", time=f"{document['seconds']:.3f}")

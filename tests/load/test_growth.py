@@ -12,7 +12,9 @@ from time import monotonic
 
 import pytest
 
-from harness.load.growth import GAP_S_MAX, Look, Watch, family, gap, growths, own_bytes, slope
+from harness.load.growth import GAP_S_MAX, gap, growths, slope
+from harness.load.look import Look
+from harness.load.watch import Watch, family, own_bytes
 
 MB = 1_000_000
 
@@ -122,7 +124,7 @@ def test_a_process_that_ends_while_it_is_looked_at_is_no_failure(when: str, monk
 
 
 def test_a_failure_of_the_watch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.load.growth.EVERY_S", 0.001)
+    monkeypatch.setattr("harness.load.watch.EVERY_S", 0.001)
 
     def fails() -> int | None:
         raise LookupError("nobody foresaw it")

@@ -19,6 +19,7 @@ from harness.load.document import load_document
 from harness.load.figures import Round, Step, figures_of, latency
 from harness.load.finding import Finding, HistoryVerdict, Judgement, Shown
 from harness.load.growth import Growth
+from harness.load.look import Look
 from harness.load.nemesis import Strikes
 from harness.load.plan import Plan, find_scenario
 from harness.load.properties import Judged
@@ -56,6 +57,11 @@ SAMPLES = (
 )
 DOWN = Disturbance("crash", 1.4, 1.8, 0.21)
 KILL = Disturbance("kill", 1.2, 1.3)
+LOOKS = (
+    Look(1.5, 8, 40, 1_000, 500, {"running": 3, "Lock: transactionid": 2}, {"transactionid ShareLock": 2}),
+    Look(2.0, None, None, None, 500),
+    Look(9.0, 8, 40, 1_000, 500, {}, {}),
+)
 RACES = (Round(100, 1, 0.05), Round(100, 1, 0.07))
 
 
@@ -78,6 +84,7 @@ def document(
         check_seconds=0.5,
         disturbances=disturbances,
         growths=growths,
+        looks=LOOKS,
         gap=gap,
         also=[Judged("webhooks-acknowledged", Verdict.HOLDS, 3)],
         rounds=rounds if samples else (),
@@ -251,7 +258,9 @@ def test_doubt_exits_6_and_nothing_done_5() -> None:
 
 
 OFFENCES: dict[str, tuple[tuple[str | int, ...], Any]] = {
-    "another version": (("version",), 2),
+    "another version": (("version",), 1),
+    "a look at nothing": (("looks", "rows"), [{"at": 1.0}]),
+    "a comparison that is no word": (("published", 0, "compares"), "perhaps"),
     "a verdict with another's exit code": (("exit_code",), 1),
     "what holds and has a broken property": (("properties", 0, "verdict"), "violated"),
     "a status that there is not": (("operations", 0, "statuses"), {"lost": 1}),
@@ -283,8 +292,10 @@ def test_it_reads() -> None:
     for part in (
         "open model, 50/s poisson",
         "2 of 2 rounds",
-        "mean 45.0 (12.0 to 89.0)",
-        "2.34",
+        "a round took 0.060 s (the longest 0.070 s)",
+        "race of 100 buyers for one lead 2.34 s 0.06 s in part",
+        "transaction latency, average 45.0 ms 150 ms no",
+        "purchases answered with a conflict (409) up to 5 %, alert above 20 % 25 %, ALERT no",
         "refused: lead_sold 1",
         "unknown outcomes: 1 (0 cut off when the time was over)",
         "1 crash of the server (up again within 0.21 s); 1 request had a 5xx or no answer",
