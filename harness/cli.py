@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
+from harness.commands.compare import compare
 from harness.commands.load import load
 from harness.commands.monitor import monitor
 from harness.commands.serve import serve
@@ -48,6 +49,7 @@ app = App(
 configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
+app.command(compare)
 app.command(load)
 app.command(monitor)
 app.command(serve)

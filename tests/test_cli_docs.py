@@ -15,7 +15,7 @@ from harness.cli import app
 from harness.configuration import option_names
 
 PAGE = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text()
-ALONE = ("verify", "explore", "faults", "model", "replay", "scenarios", "monitor", "serve", "load")
+ALONE = ("verify", "explore", "faults", "model", "replay", "scenarios", "monitor", "serve", "load", "compare")
 GROUPED = ("db start", "db stop", "db status", "db psql")
 COMMANDS = (*ALONE, *GROUPED)
 

@@ -36,7 +36,10 @@ ANNEXES = {"purchase", "gateway"}
 """What is tested, and the payment gateway that it is tested against: each by itself, with no code in common."""
 PURE = {"words", "explore", "check", "stats"}
 """Standard library and harness.words only."""
-DRIVER = {"db", "marketplace", "verify", "stress", "faults", "purchase", "interleave", "load", "monitor", "requests"}
+DRIVER = {
+    *("db", "marketplace", "verify", "stress", "faults", "purchase", "interleave", "load", "monitor", "requests"),
+    "compare",
+}
 """Where psycopg may be imported: the tower of the database, and what runs on it."""
 LINES_MAX = {"harness": 400, "tests": 600}
 """Tests are longer, being lists of cases."""

@@ -1,0 +1,59 @@
+"""``harness compare``: its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from harness import doors
+from harness.options import Database, Dsn, Positive, Whole, place, seconds
+
+
+def compare(
+    base: Annotated[str, Parameter(show_env_var=False)],
+    candidate: Annotated[str, Parameter(show_env_var=False)],
+    /,
+    *,
+    operation: list[str] | None = None,
+    budget: str | None = None,
+    seed: Whole = 0,
+    strict: bool = False,
+    leads: Positive = 50_000,
+    database: Database = "auto",
+    dsn: Dsn = None,
+    json: Path | None = None,
+) -> int:
+    """Say whether CANDIDATE is slower than BASE: both on one server in the same minutes, in paired rounds.
+
+    Parameters
+    ----------
+    base:
+        a subject, or a git revision of one: main:reference, HEAD~1:sql/crm
+    candidate:
+        likewise
+    operation:
+        only this operation of [calls] (may be given several times)
+    budget:
+        how long at most: 30s (the default), 2m
+    seed:
+        of the ids, and of the order of the rounds
+    strict:
+        exit 6 when it cannot be told of some function
+    leads:
+        how many are in the tables
+    json:
+        write the run document here
+    """
+    return doors.compare_versions(
+        base=base,
+        candidate=candidate,
+        operations=operation,
+        budget_s=seconds(budget or "30s"),
+        seed=seed,
+        strict=strict,
+        leads=leads,
+        database=place(dsn, database),
+        json_file=json,
+    )

@@ -1,0 +1,110 @@
+"""One comparison from beginning to end: two subjects on one server, a control, the rounds, and the document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from harness.compare.document import compare_document
+from harness.compare.measure import counters
+from harness.compare.plan import LEADS, Plan, plan_for
+from harness.compare.rounds import Tick, run_rounds
+from harness.compare.side import Side, make_ready
+from harness.compare.version import Version
+from harness.db.any_server import AnyServer
+from harness.db.routines import CATALOG_ONLY, in_schemas
+from harness.marketplace.subject import Subject
+from harness.verify.prepared import new_database
+from harness.words.errors import UsageError
+
+NAMES = ("base", "candidate", "control")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a comparison is asked for. ``operations`` are names of ``[calls]``; without any, all that both have."""
+
+    base: Version
+    candidate: Version
+    budget_s: float
+    seed: int = 0
+    strict: bool = False
+    operations: tuple[str, ...] = ()
+    leads: int = LEADS
+
+
+def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
+    """Compare on an open server; the run document. Raises ``UsageError`` and ``CouldNotRun``."""
+    began = monotonic()
+    plan = _plan(options)
+    with _sides(server, options, plan) as (sides, databases), counters(server, list(databases.values())) as counting:
+        functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
+        courses, interrupted = run_rounds(sides, plan, counting, databases, began + options.budget_s, tick)
+    return compare_document(
+        options,
+        plan,
+        courses,
+        server={"version": server.version, "local": server.local, "counted": counting is not None},
+        functions=functions,
+        causes={},
+        seconds=monotonic() - began,
+        interrupted=interrupted,
+    )
+
+
+def called_functions(dsn: str, subject: Subject, operations: Sequence[str]) -> dict[str, list[str]]:
+    """Operation to the subject's functions that its statements call, in the order in which they do."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("SET search_path = {}").format(sql.SQL(CATALOG_ONLY)))
+        known = {routine.name for routine in in_schemas(connection, subject.schemas)}
+    return {
+        operation: [
+            name
+            for name in dict.fromkeys(re.findall(r"(\w+)\s*\(", "\n".join(subject.calls[operation])))
+            if name in known
+        ]
+        for operation in operations
+    }
+
+
+def _plan(options: Options) -> Plan:
+    subjects = [options.base.subject, options.candidate.subject]
+    for name in options.operations:
+        if not any(name in subject.calls for subject in subjects):
+            raise UsageError("no-call", f"[calls] of neither subject has {name}", expected="a name of [calls]")
+    return plan_for(subjects, options.seed, leads=options.leads, only=options.operations)
+
+
+@contextmanager
+def _sides(server: AnyServer, options: Options, plan: Plan) -> Iterator[tuple[Sequence[Side], dict[str, str]]]:
+    """Base, candidate and control, ready to be called, and the database of each. The control is a copy of the base."""
+    base, candidate = options.base.subject, options.candidate.subject
+    server.ensure_roles(dict.fromkeys((*base.roles, *candidate.roles)))
+    with ExitStack() as exits:
+        databases = {"base": exits.enter_context(new_database(server))}
+        same = base.digest == candidate.digest
+        if not same:
+            databases["candidate"] = exits.enter_context(new_database(server))
+        with ThreadPoolExecutor(len(databases)) as pool:
+            made = [
+                pool.submit(make_ready, server.dsn(database), {"base": base, "candidate": candidate}[name], plan)
+                for name, database in databases.items()
+            ]
+        for each in made:
+            each.result()
+        for name in ("control", *(["candidate"] if same else [])):
+            databases[name] = exits.enter_context(new_database(server, template=databases["base"]))
+        subjects = {"base": base, "candidate": candidate, "control": base}
+        sides = [Side(name, subjects[name], server.dsn(databases[name]), plan, local=server.local) for name in NAMES]
+        for side in sides:
+            exits.callback(side.close)
+            side.open()
+        yield sides, databases

@@ -1,0 +1,164 @@
+"""A comparison as text, for a terminal and as Markdown: the verdict, every function with every figure, the A/A line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.report.page import Page, page
+from harness.report.phrases import count
+from harness.report.phrases import seconds as in_words
+from harness.report.table import Column, Line, table
+
+_HEADS = {
+    "slower": ("SLOWER: {}", "bold red"),
+    "no_slowdown": ("NO SLOWDOWN of {limit} or more: {}", "green"),
+    "cannot_tell": ("CAN'T TELL: {}", "yellow"),
+    "not_exercised": ("NOT EXERCISED: no function could be measured", "yellow"),
+}
+_WORDS = {
+    "slower": ("SLOWER", "bold red"),
+    "no_slowdown": ("no slowdown", "green"),
+    "cannot_tell": ("can't tell", "yellow"),
+    "not_measured": ("not measured", "yellow"),
+}
+
+
+def render_compare(
+    document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
+) -> str:
+    """A run document (harness-compare, version 1) on a page of ``width`` columns."""
+    paper = page(width, colour=colour, ascii_only=ascii_only)
+    _, style = _HEADS[document["verdict"]]
+    head = [paper.ink(line, style) for line in paper.wrap(headline(document))]
+    lines = []
+    for each in document["functions"]:
+        word, ink = _WORDS[each["verdict"]]
+        cells = (name_of(each), word, *(figure_cell(figure) for figure in _in_order(document, each)))
+        lines.append(Line(cells, _below(each), style=ink, styled=2))
+    columns = (
+        Column("function"),
+        Column("verdict"),
+        *(Column(each["title"], right=True, worth=8) for each in document["figures"]),
+    )
+    return "\n".join(
+        [
+            *head,
+            *paper.wrap(basis(document)),
+            "",
+            *(table(paper, columns, lines) if lines else []),
+            "",
+            *(line for note in notes(document) for line in paper.wrap(note, 2, 2)),
+            *_slow(paper, document),
+            "",
+            *head,
+        ]
+    )
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The verdict in one line."""
+    text, _ = _HEADS[document["verdict"]]
+    named = [each for each in document["functions"] if each["verdict"] == document["verdict"]]
+    limit = share(max(each["limit"] for each in document["figures"]), sign=False)
+    if document["verdict"] == "slower":
+        said = "; ".join(f"{name_of(each)} ({', '.join(_worse(document, each))})" for each in named)
+    elif document["verdict"] == "cannot_tell":
+        said = ", ".join(f"{name_of(each)} ({_width(each)})" for each in named)
+    else:
+        said = count(len(named), "function")
+    head = text.format(said, limit=limit)
+    return f"{head} (interrupted)" if document["interrupted"] else head
+
+
+def basis(document: Mapping[str, Any]) -> str:
+    """What was compared, and how."""
+    base, candidate = document["base"]["given"], document["candidate"]["given"]
+    rounds = sum(each["rounds"] for each in document["functions"])
+    return (
+        f"{candidate} against {base} on PostgreSQL {document['server']['version']}, {document['leads']:,} leads, "
+        f"{count(rounds, 'paired round')} in {in_words(document['seconds'])}"
+    )
+
+
+def notes(document: Mapping[str, Any]) -> Iterator[str]:
+    """The A/A line, and what could not be measured."""
+    itself = document["against_itself"]
+    if itself["widest"] is not None:
+        widest = itself["widest"]
+        said = f"A/A: the base against itself differs by at most {share(abs(widest['share']), sign=False)}"
+        said += f" ({widest['figure']} of {widest['function']})"
+        if itself["off"]:
+            named = ", ".join(f"{each['figure']} of {each['function']}" for each in itself["off"])
+            said += f"; it is OFF in {named}: nothing can be told of that"
+        yield said
+    else:
+        yield "A/A: not measured"
+    for each in document["figures"]:
+        if each["reason"]:
+            yield f"{each['title']}: not measured, {each['reason']}"
+
+
+def name_of(function: Mapping[str, Any]) -> str:
+    """The functions that an operation calls, or the operation where it calls none."""
+    return " + ".join(function["functions"]) or str(function["id"])
+
+
+def figure_cell(figure: Mapping[str, Any] | None) -> str:
+    """``+10.2 % ±1.1``, or a dash."""
+    if figure is None or figure["increase"] is None:
+        return "-"
+    increase = figure["increase"]
+    if increase["middle"] is None:
+        return "from 0"
+    mark = " ?" if figure["verdict"] == "cannot_tell" else " !" if figure["verdict"] == "slower" else ""
+    return share(increase["middle"]) + mark
+
+
+def share(value: float, *, sign: bool = True) -> str:
+    """``+10.2 %``; the space does not break."""
+    return f"{value * 100:{'+' if sign else ''}.1f}\xa0%"
+
+
+def _in_order(document: Mapping[str, Any], function: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
+    found = {each["id"]: each for each in function["figures"]}
+    return [found.get(each["id"]) for each in document["figures"]]
+
+
+def _worse(document: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[str]:
+    titles = {each["id"]: each["title"] for each in document["figures"]}
+    for each in function["figures"]:
+        if each["verdict"] == "slower":
+            yield f"{titles[each['id']]} {figure_cell(each).removesuffix(' !')}"
+
+
+def _width(function: Mapping[str, Any]) -> str:
+    """How far the interval of the least certain figure reaches to each side."""
+    widths = []
+    for each in function["figures"]:
+        if each["verdict"] == "cannot_tell":
+            increase = each["increase"]
+            if increase["lower"] is None or increase["upper"] is None:
+                return "too few rounds"
+            widths.append((increase["upper"] - increase["lower"]) / 2)
+    return f"±{share(max(widths), sign=False)}" if widths else "A/A is off"
+
+
+def _below(function: Mapping[str, Any]) -> str:
+    parts = [function["reason"]] if function["reason"] else []
+    if function["verdict"] == "cannot_tell":
+        parts.append(f"can't tell: {_width(function)}")
+    if function["faster"]:
+        parts.append("faster")
+    return "; ".join(parts)
+
+
+def _slow(paper: Page, document: Mapping[str, Any]) -> Iterator[str]:
+    for each in document["functions"]:
+        if each["verdict"] == "slower":
+            yield ""
+            yield paper.ink(name_of(each), "bold")
+            for cause in each["cause"]:
+                yield from paper.wrap(cause["text"], 2, 2)
+            if not each["cause"]:
+                yield from paper.wrap("no cause was found: the statements, their plans and the source are the same", 2)
