@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from harness.load.figures import Figures, latency
 
 BUCKETS_MAX = 120
-BUCKETS_WANTED = 20
+BUCKETS_WANTED = 40
 """A run with few answers is not cut into more than so many: a percentile of a handful says nothing."""
 ANSWERS_WANTED = 100
 """So many answers a bucket has a p99 of."""

@@ -20,7 +20,7 @@ def render_load(
     """A run document (harness-load, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
-    lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]
+    lines = [*verdict, *(line for text in totals(document) for line in paper.wrap(text))]
     lines += ["", *_properties(paper, document)]
     for each in [*with_verdict(document, "violated"), *with_verdict(document, "not_exercised")]:
         if not each["why"]:
@@ -34,8 +34,8 @@ def render_load(
         "race": _race(paper, document),
         "the payment document": _published(paper, document),
         "steps": _steps(paper, document),
-        "answers": _answers(paper, document),
-        "disturbances": _disturbances(paper, document),
+        "answers": answers(paper, document),
+        "disturbances": disturbances(paper, document),
         "growth": _growth(paper, document),
     }
     lines += sections(paper, texts)
@@ -74,7 +74,7 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _totals(document: Mapping[str, Any]) -> list[str]:
+def totals(document: Mapping[str, Any]) -> list[str]:
     load, history = document["load"], document["history"]
     model = f"open model, {load['rate']:g}/s {load['arrivals']}" if load["rate"] else "closed model"
     lines = [
@@ -216,7 +216,7 @@ def _steps(paper: Page, document: Mapping[str, Any]) -> list[str]:
     return table(paper, columns, lines) if lines else []
 
 
-def _answers(paper: Page, document: Mapping[str, Any]) -> list[str]:
+def answers(paper: Page, document: Mapping[str, Any]) -> list[str]:
     statuses: dict[str, int] = {}
     for each in document["operations"]:
         for status, number in each["statuses"].items():
@@ -240,7 +240,7 @@ def _answers(paper: Page, document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _disturbances(paper: Page, document: Mapping[str, Any]) -> list[str]:
+def disturbances(paper: Page, document: Mapping[str, Any]) -> list[str]:
     found = document["disturbances"]
     if not (found["kills"] or found["crashes"] or found["errors"]):
         return []
