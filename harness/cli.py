@@ -19,11 +19,13 @@ from harness.commands.monitor import monitor
 from harness.commands.serve import serve
 from harness.configuration import configure
 from harness.options import (
+    REPORTS,
     Database,
     Dsn,
     Isolation,
     Natural,
     Positive,
+    Reports,
     ScenarioFiles,
     ShardText,
     Strategy,
@@ -74,7 +76,8 @@ def verify(
     workers: Positive | None = None,
     json: Path | None = None,
     junit: Path | None = None,
-    schedules: Path = Path("reports/schedules"),
+    reports: Reports = REPORTS,
+    schedules: Path | None = None,
 ) -> int:
     """Run every scenario on a subject under every schedule that the budget allows, and judge every property.
 
@@ -101,7 +104,7 @@ def verify(
     junit:
         write a JUnit report here
     schedules:
-        directory for the schedule files of counterexamples
+        directory for the schedule files of counterexamples: schedules in that of --reports, if left out
     """
     if budget is not None and max_schedules is not None:
         raise UsageError("two-limits", "--budget and --max-schedules exclude each other", remedy="give one of them")
@@ -121,7 +124,8 @@ def verify(
         workers=workers or cores(),
         json_file=json,
         junit_file=junit,
-        schedule_files=schedules,
+        reports=reports,
+        schedule_files=schedules or reports / "schedules",
     )
 
 
@@ -140,7 +144,8 @@ def explore(
     through: Through = "calls",
     database: Database = "auto",
     dsn: Dsn = None,
-    schedules: Path = Path("reports/schedules"),
+    reports: Reports = REPORTS,
+    schedules: Path | None = None,
 ) -> int:
     """Run one scenario under one strategy and show what comes of it.
 
@@ -157,7 +162,7 @@ def explore(
     isolation:
         level of the transactions of a scenario that does not ask for one
     schedules:
-        directory for the schedule files of counterexamples
+        directory for the schedule files of counterexamples: schedules in that of --reports, if left out
     """
     if preemptions is not None and strategy != "exhaustive":
         raise UsageError(
@@ -174,7 +179,8 @@ def explore(
         isolation=isolation,
         through=through,
         database=place(dsn, database),
-        schedule_files=schedules,
+        reports=reports,
+        schedule_files=schedules or reports / "schedules",
     )
 
 
@@ -194,7 +200,8 @@ def faults(
     dsn: Dsn = None,
     workers: Positive | None = None,
     json: Path | None = None,
-    schedules: Path = Path("reports/schedules"),
+    reports: Reports = REPORTS,
+    schedules: Path | None = None,
 ) -> int:
     """Strike every operation of a subject at every step, lock timeouts at sampled ones, and judge every property.
 
@@ -222,7 +229,7 @@ def faults(
     json:
         write the run document here
     schedules:
-        directory for the schedule files of counterexamples
+        directory for the schedule files of counterexamples: schedules in that of --reports, if left out
     """
     return doors.faults(
         subject_name=subject,
@@ -237,7 +244,8 @@ def faults(
         database=place(dsn, database),
         workers=workers or cores(),
         json_file=json,
-        schedule_files=schedules,
+        reports=reports,
+        schedule_files=schedules or reports / "schedules",
     )
 
 
@@ -253,7 +261,8 @@ def model(
     database: Database = "auto",
     dsn: Dsn = None,
     json: Path | None = None,
-    schedules: Path = Path("reports/schedules"),
+    reports: Reports = REPORTS,
+    schedules: Path | None = None,
 ) -> int:
     """Let Hypothesis make up whole lives of the marketplace on a subject, and judge every property after every step.
 
@@ -272,7 +281,7 @@ def model(
     json:
         write the run document here
     schedules:
-        directory for the schedule file of a counterexample
+        directory for the schedule file of a counterexample: schedules in that of --reports, if left out
     """
     return doors.model(
         subject_name=subject,
@@ -283,7 +292,8 @@ def model(
         isolation=isolation,
         database=place(dsn, database),
         json_file=json,
-        schedule_files=schedules,
+        reports=reports,
+        schedule_files=schedules or reports / "schedules",
     )
 
 
@@ -350,6 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``harness`` command; returns the exit code."""
     try:
         with unwinding(signal.SIGTERM, signal.SIGHUP):
+            doors.called(sys.argv[1:] if arguments is None else arguments)
             return int(app(arguments, exit_on_error=False, print_error=False) or 0)
     except CycloptsError as error:
         return _fail(f"{str(error).rstrip('.')}; see harness --help", ExitCode.USAGE)

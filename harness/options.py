@@ -41,6 +41,9 @@ Dsn = Annotated[
     str | None,
     Parameter(help="a server to use instead; only databases that we make and drop there are touched"),
 ]
+Reports = Annotated[Path, Parameter(help="directory for the run document, which harness report shows")]
+REPORTS = Path("reports")
+"""Where they go when nobody says where."""
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 Through = Annotated[
     Literal["calls", "api"],

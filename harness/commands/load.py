@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from harness import doors
 from harness.load.arrivals import Pattern
-from harness.options import Database, Dsn, Natural, Positive, SubjectName, Whole, place, seconds
+from harness.options import REPORTS, Database, Dsn, Natural, Positive, Reports, SubjectName, Whole, place, seconds
 from harness.words.errors import UsageError
 
 Rate = Annotated[float, Parameter(validator=Number(gt=0))]
@@ -37,6 +37,7 @@ def load(
     dsn: Dsn = None,
     json: Path | None = None,
     junit: Path | None = None,
+    reports: Reports = REPORTS,
     samples: Path | None = None,
 ) -> int:
     """Put the purchase API, or its functions directly, under load by Locust, and check every operation that was done.
@@ -102,5 +103,6 @@ def load(
         database=place(dsn, database),
         json_file=json,
         junit_file=junit,
+        reports=reports,
         samples=samples,
     )

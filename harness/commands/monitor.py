@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from harness import doors
-from harness.options import seconds
+from harness.options import REPORTS, Reports, seconds
 from harness.words.errors import UsageError
 
 Metric = Literal[
@@ -28,6 +28,7 @@ def monitor(
     interval: str | None = None,
     skip: list[Metric] | None = None,
     json: Path | None = None,
+    reports: Reports = REPORTS,
 ) -> int:
     """Look at a live marketplace: conflicts, double sales, completion times and repeated webhooks, and what alarms.
 
@@ -58,4 +59,5 @@ def monitor(
         interval_s=None if interval is None else seconds(interval, "--interval"),
         skipped=skip or (),
         json_file=json,
+        reports=reports,
     )

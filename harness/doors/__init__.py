@@ -1,5 +1,6 @@
 """What each command does, between the options of the command line and what is printed."""
 
+from harness.doors.calling import called
 from harness.doors.comparing import compare_versions
 from harness.doors.keeping import database_status, psql, start_database, stop_database
 from harness.doors.listing import list_scenarios
@@ -14,6 +15,7 @@ from harness.doors.verifying import explore, verify
 
 __all__ = [
     "INTERRUPTED",
+    "called",
     "compare_versions",
     "database_status",
     "explore",

@@ -7,11 +7,9 @@ import time
 from pathlib import Path
 
 from harness.doors.asking import opened, require_writable, subject_of
-from harness.doors.saying import colour, exit_code, say, width
-from harness.report.model import render_model
+from harness.doors.saving import Saving
 from harness.report.progress import Progress
 from harness.unwinding import noting_interrupt
-from harness.verify.document import write_document
 from harness.words.errors import UsageError
 
 LIVES = 100
@@ -30,6 +28,7 @@ def model(
     isolation: str,
     database: str,
     json_file: Path | None,
+    reports: Path,
     schedule_files: Path,
 ) -> int:
     """Live, report, save; returns the exit code."""
@@ -41,7 +40,8 @@ def model(
         raise UsageError("two-limits", "--budget and --lives exclude each other", remedy="give one of them")
     wanted = lives or (LIVES_MAX if budget_s else LIVES)
     subject = subject_of(subject_name)
-    require_writable(json_file, schedule_files / "any")
+    require_writable(schedule_files / "any")
+    saving = Saving("model", subject.name, reports=reports, json_file=json_file)
     with (
         opened(database) as server,
         Progress(sys.stderr, ["life"], budget_s, None if budget_s else wanted, words=("life", "lives")) as progress,
@@ -65,7 +65,4 @@ def model(
             tick=tick,
             interrupted=interrupted.is_set,
         )
-    say(render_model(document, width=width(), colour=colour()))
-    if json_file is not None:
-        write_document(document, json_file)
-    return exit_code(document)
+    return saving.ended(document)

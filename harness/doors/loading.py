@@ -13,14 +13,12 @@ from time import sleep
 from harness.db.provision import chosen_source, is_dsn, provision
 from harness.doors.asking import require_writable, subject_of
 from harness.doors.ending import LOOK_EVERY_S, ending
-from harness.doors.saving import saved
-from harness.doors.saying import colour, say, width
+from harness.doors.saving import Saving
+from harness.doors.saying import say
 from harness.load.generator import Generator, require_locust
 from harness.load.nemesis import Strikes
 from harness.load.plan import Plan, find_scenario, scenario_files
 from harness.load.service import require_api
-from harness.report.load import render_load
-from harness.report.load_junit import load_junit
 from harness.report.progress import Progress
 from harness.resources import bundled
 from harness.verify.prepared import require_superuser, telling_of_a_lost_server
@@ -58,6 +56,7 @@ def load(
     database: str,
     json_file: Path | None,
     junit_file: Path | None,
+    reports: Path,
     samples: Path | None,
 ) -> int:
     """Load, judge, report, save; returns the exit code."""
@@ -91,7 +90,8 @@ def load(
         host=host.rstrip("/") if host else None,
         seed=seed,
     )
-    require_writable(json_file, junit_file, *(folder / "any" for folder in (prepared, samples) if folder))
+    require_writable(*(folder / "any" for folder in (prepared, samples) if folder))
+    saving = Saving("load", scenario.name, reports=reports, json_file=json_file, junit_file=junit_file)
     with (
         _folder(prepared or samples) as folder,
         # What only a server's start can set is the business of whoever started it.
@@ -104,8 +104,7 @@ def load(
         else:
             with _progress(duration_s) as tick:
                 document = run_load(server, plan, folder, tick, _tell)
-    say(render_load(document, width=width(), colour=colour()))
-    return saved(document, json_file, junit_file, load_junit)
+    return saving.ended(document)
 
 
 @contextmanager

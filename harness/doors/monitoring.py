@@ -6,15 +6,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.doors.asking import require_writable
-from harness.doors.saying import colour, say, width
+from harness.doors.saving import Saving
 from harness.monitor.database import opened
 from harness.monitor.document import monitor_document
 from harness.monitor.reading import Reading
 from harness.monitor.scrape import Unreadable, check_url, count
 from harness.monitor.threshold import CONFLICT_RATE, HIT_RATE, THRESHOLDS
-from harness.report.monitor import render_monitor
-from harness.verify.document import write_document
 from harness.words.errors import UsageError
 
 WINDOW_SECONDS_MAX = 366 * 86400
@@ -29,6 +26,7 @@ def monitor(
     interval_s: float | None,
     skipped: Collection[str],
     json_file: Path | None,
+    reports: Path,
 ) -> int:
     """Look, report, save; returns the exit code."""
     _require_at_most("--window", window_s, WINDOW_SECONDS_MAX)
@@ -36,7 +34,7 @@ def monitor(
         raise UsageError("no-scrape", "--interval says nothing without --metrics-url", remedy="give both, or neither")
     _require_at_most("--interval", interval_s or 0, INTERVAL_SECONDS_MAX)
     url = None if metrics_url is None else check_url(metrics_url)
-    require_writable(json_file)
+    saving = Saving("monitor", "", reports=reports, json_file=json_file)
     counted = None
     if url is None:
         api = [Reading.not_asked(each, "give --metrics-url") for each in (CONFLICT_RATE, HIT_RATE)]
@@ -60,10 +58,7 @@ def monitor(
         counted=counted,
         server_version=version,
     )
-    say(render_monitor(document, width=width(), colour=colour()))
-    if json_file is not None:
-        write_document(document, json_file)
-    return int(document["exit_code"])
+    return saving.ended(document)
 
 
 def _require_at_most(option: str, wanted_s: float, most_s: float) -> None:

@@ -27,7 +27,7 @@ def colour() -> bool:
 def exit_code(document: Mapping[str, Any]) -> int:
     """An interrupted run can have found a violation or a hang; what it has not come to says nothing."""
     code = ExitCode(document["exit_code"])
-    if document["interrupted"] and code not in (ExitCode.VIOLATED, ExitCode.COULD_NOT_RUN, ExitCode.REGRESSION):
+    if document.get("interrupted") and code not in (ExitCode.VIOLATED, ExitCode.COULD_NOT_RUN, ExitCode.REGRESSION):
         return INTERRUPTED
     return code
 

@@ -9,13 +9,11 @@ from typing import Any
 
 from harness.db.provision import chosen_source, is_dsn, provision
 from harness.doors.asking import cases, opened, require_writable, subject_of
-from harness.doors.saying import colour, exit_code, say, width
+from harness.doors.saving import Saving
 from harness.faults.crash import CRASHABLE, CrashReport, crash_rounds
 from harness.faults.document import with_crashes
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
-from harness.report.faults import render_faults
 from harness.report.progress import Progress
-from harness.verify.document import write_document
 from harness.words.errors import UsageError
 
 
@@ -33,6 +31,7 @@ def faults(
     database: str,
     workers: int,
     json_file: Path | None,
+    reports: Path,
     schedule_files: Path,
 ) -> int:
     """Strike, crash, report, save; returns the exit code. ``crashes`` None: ``CRASHES``, if the server is ours."""
@@ -43,9 +42,11 @@ def faults(
             expected="a server of ours to crash",
             remedy="leave out --dsn and HARNESS_DSN, or --crashes",
         )
-    require_writable(json_file, schedule_files / "any")
+    require_writable(schedule_files / "any")
+    subject = subject_of(subject_name)
+    saving = Saving("faults", subject.name, reports=reports, json_file=json_file)
     sweep = Sweep(
-        subject=subject_of(subject_name),
+        subject=subject,
         cases=chosen_cases(cases(), operations),
         faults=chosen_faults(kinds, sqlstates),
         schedule_files=schedule_files,
@@ -61,10 +62,7 @@ def faults(
         crashes = 0 if is_dsn(chosen_source(database)) else CRASHES
     if crashes and not document["interrupted"]:
         document = _crashed(document, database, sweep, crashes)
-    say(render_faults(document, width=width(), colour=colour()))
-    if json_file is not None:
-        write_document(document, json_file)
-    return exit_code(document)
+    return saving.ended(document)
 
 
 CRASHES = 5

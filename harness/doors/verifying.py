@@ -9,13 +9,10 @@ from pathlib import Path
 
 from harness.doors.asking import cases, opened, require_writable, scenarios_of, subject_of
 from harness.doors.requesting import way
-from harness.doors.saving import saved
-from harness.doors.saying import colour, exit_code, say, width
+from harness.doors.saving import Saving
 from harness.faults.document import including
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
-from harness.report.junit import junit
 from harness.report.progress import Progress
-from harness.report.terminal import render
 from harness.verify.alone import explore as explore_alone
 from harness.verify.coverage import sql_coverage
 from harness.verify.document import subject_entry, verify_document
@@ -47,6 +44,7 @@ def verify(
     workers: int,
     json_file: Path | None,
     junit_file: Path | None,
+    reports: Path,
     schedule_files: Path,
 ) -> int:
     """Verify, report, save; returns the exit code."""
@@ -56,7 +54,8 @@ def verify(
         )
     subject = subject_of(subject_name)
     scenarios = scenarios_of(scenario_names, scenario_files, through)
-    require_writable(json_file, junit_file, schedule_files / "any")
+    require_writable(schedule_files / "any")
+    saving = Saving("verify", subject.name, reports=reports, json_file=json_file, junit_file=junit_file)
     options = Options(
         subject=subject,
         scenarios=scenarios,
@@ -89,8 +88,7 @@ def verify(
         if with_faults and not document["interrupted"]:
             with Progress(sys.stderr, playable_names(sweep), None, None) as progress:
                 document = including(document, run_sweep(server, sweep, progress.update, progress.interrupted))
-    say(render(document, width=width(), colour=colour()))
-    return saved(document, json_file, junit_file, junit)
+    return saving.ended(document)
 
 
 def explore(
@@ -105,6 +103,7 @@ def explore(
     isolation: str,
     through: str,
     database: str,
+    reports: Path,
     schedule_files: Path,
 ) -> int:
     """Explore one scenario and report; returns the exit code."""
@@ -112,6 +111,7 @@ def explore(
     (scenario,) = scenarios_of([scenario_name], scenario_files, through)
     playable(subject, [scenario], by_requests=through == "api")
     require_writable(schedule_files / "any")
+    saving = Saving("explore", scenario.name, reports=reports)
     began = time.monotonic()
     with opened(database) as server:
         with Progress(sys.stderr, [scenario.name], None, most) as progress:
@@ -142,5 +142,4 @@ def explore(
             extra_properties=[],
             schedule_files=schedule_files,
         )
-    say(render(document, width=width(), colour=colour()))
-    return exit_code(document)
+    return saving.ended(document)

@@ -20,7 +20,7 @@ from harness.words.fault import Fault, FaultKind
 from harness.words.verdict import Verdict
 
 FORMAT = "harness-faults"
-VERSION = 1
+VERSION = 2
 
 _WORDS = {
     ExitCode.HOLDS: "holds",

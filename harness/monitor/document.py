@@ -15,7 +15,7 @@ from harness.monitor.threshold import Grade
 from harness.words.errors import ExitCode
 
 FORMAT = "harness-monitor"
-VERSION = 1
+VERSION = 2
 
 
 def monitor_document(

@@ -35,7 +35,7 @@ _LEGEND = (
 def render_faults(
     document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
 ) -> str:
-    """A run document (harness-faults, version 1) on a page of ``width`` columns."""
+    """A run document (harness-faults, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
     lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]

@@ -25,7 +25,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(document: Mapping[str, Any]) -> str:
-    """A run document (harness-verify, version 1) as XML text: a ``testsuite`` for its subject in ``testsuites``."""
+    """A run document (harness-verify, version 2) as XML text: a ``testsuite`` for its subject in ``testsuites``."""
     subject = document["subject"]["name"]
     root = Element("testsuites", name="harness verify")
     suite = SubElement(root, "testsuite", name=subject, time=f"{document['seconds']:.3f}")

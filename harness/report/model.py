@@ -22,7 +22,7 @@ _OPERATIONS = ("ok", "refused", "busy", "failed", "unknown")
 def render_model(
     document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
 ) -> str:
-    """A run document (harness-model, version 1) on a page of ``width`` columns."""
+    """A run document (harness-model, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     text, style = _HEADS[document["verdict"]]
     lives = count(document["lives"], "life", "lives")

@@ -47,7 +47,7 @@ _COLUMNS = (
 def render_monitor(
     document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
 ) -> str:
-    """A run document (harness-monitor, version 1) on a page of ``width`` columns."""
+    """A run document (harness-monitor, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     text, style = _HEADS[document["verdict"]]
     deciding = _DECIDES.get(document["verdict"])

@@ -18,7 +18,7 @@ from harness.report.verdicts import headline, headline_style, properties_table, 
 def render(
     document: Mapping[str, Any], *, width: int = 100, colour: bool = False, ascii_only: bool | None = None
 ) -> str:
-    """A run document (harness-verify, version 1) on a page of ``width`` columns.
+    """A run document (harness-verify, version 2) on a page of ``width`` columns.
 
     ``ascii_only`` None: when the standard output has no box drawing.
     """

@@ -15,7 +15,7 @@ from harness.words.errors import ExitCode
 from harness.words.verdict import Verdict
 
 FORMAT = "harness-model"
-VERSION = 1
+VERSION = 2
 
 
 def model_document(

@@ -20,7 +20,7 @@ from harness.words.errors import CouldNotRun, ExitCode
 from harness.words.verdict import Certificate, Verdict
 
 FORMAT = "harness-verify"
-VERSION = 1
+VERSION = 2
 
 
 def judge_property(property_id: str, reports: Sequence[ScenarioReport]) -> Verdict:

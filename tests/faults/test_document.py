@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from harness.faults.document import including
 from harness.report.terminal import render
 from tests.report.documents import document
+from tests.report.schemas import validator
 
-SCHEMA = Draft202012Validator(
-    json.loads(files("harness.report").joinpath("verify.schema.json").read_text(encoding="utf-8"))
-)
+SCHEMA = validator("verify")
 
 EXTENT = {"scenarios": 3, "exhausted": 0, "histories": 20, "not_struck": 5, "violating": 0}
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from harness.db import stage
 from harness.db.any_server import AnyServer
@@ -26,18 +23,12 @@ from harness.verify.alone import replay, require_same, staged
 from harness.words.history import History
 from harness.words.recording import Recording
 from harness.words.schedule import Switch
+from tests.report.schemas import stamped, validator
 
 CASES = load_cases(bundled("scenarios") / "faults")
 
 
-def schema(name: str) -> Any:
-    return json.loads(files("harness.report").joinpath(f"{name}.schema.json").read_text(encoding="utf-8"))
-
-
-VERIFY = schema("verify")
-SCHEMA = Draft202012Validator(
-    schema("faults"), registry=Registry().with_resource(VERIFY["$id"], Resource.from_contents(VERIFY))
-)
+SCHEMA = validator("faults")
 
 
 def swept(
@@ -57,7 +48,7 @@ def swept(
         **more,
     )
     document = json.loads(json.dumps(run_sweep(server, sweep, lambda *_: None, lambda: None)))
-    SCHEMA.validate(document)
+    SCHEMA.validate(stamped(document))
     return dict(document)
 
 

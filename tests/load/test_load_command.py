@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import psycopg
-from jsonschema import Draft202012Validator
 
 from harness.db.any_server import AnyServer
 from harness.db.provision import provision
 from harness.load.sample import SampleFile
+from tests.report.schemas import validator
 from tests.verify.command import IN_BACKGROUND, ROOT, gone, harness, running
 
-SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("load.schema.json").read_text(encoding="utf-8"))
+SCHEMA = validator("load")
 
 
 def document(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    Draft202012Validator(SCHEMA).validate(found)
+    SCHEMA.validate(found)
     return found
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -30,11 +29,11 @@ from harness.report.load_junit import load_junit
 from harness.resources import bundled
 from harness.words.history import Status
 from harness.words.verdict import Verdict
-from tests.report.schemas import altered, fields_of
+from tests.report.schemas import altered, fields_of, schema, stamped, validator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "load.md").read_text(encoding="utf-8")
-SCHEMA: dict[str, Any] = json.loads(files("harness.report").joinpath("load.schema.json").read_text(encoding="utf-8"))
-VALIDATOR = Draft202012Validator(SCHEMA)
+SCHEMA = schema("load")
+VALIDATOR = validator("load")
 
 PLAN = Plan(
     find_scenario("hot_lead", bundled("locustfiles")),
@@ -92,7 +91,7 @@ def document(
         lost_processes=lost_processes,
         interrupted=False,
     )
-    written: dict[str, Any] = json.loads(json.dumps(made))
+    written: dict[str, Any] = json.loads(json.dumps(stamped(made)))
     return written
 
 

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from harness.cli import main
 from harness.monitor.threshold import THRESHOLDS
 from tests.monitor.books import Books, as_monitor
 from tests.monitor.metrics_page import Api, serving
+from tests.report.schemas import validator
 
-SCHEMA = Draft202012Validator(
-    json.loads(files("harness.report").joinpath("monitor.schema.json").read_text(encoding="utf-8"))
-)
+SCHEMA = validator("monitor")
 
 
 class Monitor:
     """Runs of the command on one database."""
 
     def __init__(self, dsn: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self._dsn, self._file, self._capsys = dsn, directory / "monitor.json", capsys
+        self._dsn, self._directory, self._capsys = dsn, directory, capsys
+        self._file = directory / "monitor.json"
         self.out = self.err = ""
 
     def __call__(self, *arguments: str) -> int:
-        code = main(["monitor", "--dsn", self._dsn, "--json", str(self._file), *arguments])
+        options = ("--dsn", self._dsn, "--json", str(self._file), "--reports", str(self._directory / "reports"))
+        code = main(["monitor", *options, *arguments])
         self.out, self.err = self._capsys.readouterr()
         return code
 
@@ -108,7 +107,8 @@ def test_each_of_them_can_alarm(books: Books, monitor: Monitor, api: tuple[Api, 
             books.purchase(method="stripe", took=11)
     assert monitor("--metrics-url", url) == 1
     assert sorted(monitor.verdicts) == ["alert", "ok", "ok", "ok", "ok"]
-    first, *_, last = monitor.out.splitlines()
+    first, *_, last, how_to_see = monitor.out.splitlines()
+    assert how_to_see.startswith("harness report ")
     assert first == last == f"ALERT: {named}"
     assert (str(lead) in monitor.out) == (wrong == "sold twice")
 

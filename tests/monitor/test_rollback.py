@@ -108,7 +108,8 @@ def _named(rows: tuple[tuple[Any, ...], ...], asked: Mapping[str, str]) -> tuple
 
 
 def looked(dsn: str, file: Path, url: str) -> tuple[int, dict[str, Any]]:
-    code = main(["monitor", "--dsn", as_monitor(dsn), "--metrics-url", f"{url}/metrics", "--json", str(file)])
+    written = ("--json", str(file), "--reports", str(file.parent / "reports"))
+    code = main(["monitor", "--dsn", as_monitor(dsn), "--metrics-url", f"{url}/metrics", *written])
     return code, {each["id"]: each for each in json.loads(file.read_text())["metrics"]}
 
 

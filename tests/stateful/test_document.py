@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator, ValidationError
-from referencing import Registry, Resource
+from jsonschema import ValidationError
 
 from harness.db.any_server import AnyServer
 from harness.report.model import render_model
-from tests.report.schemas import altered
+from tests.report.schemas import altered, schema, validator
 from tests.verify.command import Ended, harness
 
 ROOT = Path(__file__).parents[2]
 
 
-def schema(name: str) -> dict[str, Any]:
-    text = files("harness.report").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
-
-
-VERIFY = schema("verify")
-MODEL = Draft202012Validator(
-    schema("model"), registry=Registry().with_resource(VERIFY["$id"], Resource.from_contents(VERIFY))
-)
+MODEL = validator("model")
 
 
 def run(server: AnyServer, directory: Path, *arguments: str) -> tuple[Ended, dict[str, Any]]:
@@ -50,7 +39,8 @@ def test_a_violation_is_exit_1_and_can_be_replayed(
     assert ended.code == 1
     MODEL.validate(document)
     (broken,) = document["properties"]
-    first, *_, last = [line for line in ended.out.splitlines() if line]
+    first, *_, last, how_to_see = [line for line in ended.out.splitlines() if line]
+    assert how_to_see.startswith("harness report reports/runs/")
     assert first == last
     assert first.startswith(f"VIOLATED: published breaks {broken['id']}")
     assert "step │" in ended.out

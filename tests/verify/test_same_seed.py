@@ -18,7 +18,7 @@ from harness.verify.prepared import prepare
 from harness.verify.theatre import Theatre
 from tests.verify.conftest import RACES, Verified, verify
 
-OTHERWISE = {"seconds", "found_after_seconds", "workers"}
+OTHERWISE = {"run", "seconds", "found_after_seconds", "workers"}
 """What may differ between two runs of one seed. File names do not: each run is made in a directory of its own."""
 
 
