@@ -13,7 +13,7 @@ _BLOCK = re.compile(r"<!-- output: (.+?) -->\n```\n(.*?)```\n<!-- end of output 
 
 
 def scrubbed(text: str) -> str:
-    """Without what differs from run to run: seconds (and where their lines break), the run's id, the server's version."""
+    """Without what differs from run to run: seconds (and where their lines break), the run's id, the server."""
     text = re.sub(r"\d+(\.\d+)? s\b", "T s", text)
     text = re.sub(r"\b\d{8}-\d{6}-([\w-]+)-[0-9a-f]{6}\b", r"WHEN-\1", text)
     return " ".join(re.sub(r"PostgreSQL \d+(\.\d+)+", "PostgreSQL N", text).split())

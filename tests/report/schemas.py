@@ -1,4 +1,4 @@
-"""The published schemas, and what they are tried with: a document with one thing in it made wrong, the names of fields."""
+"""The published schemas, and what they are tried with: a document with one thing in it wrong, the names of fields."""
 
 from __future__ import annotations
 
