@@ -7,12 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from harness.report.html import html
 from tests.report.documents import HERE
-from tests.report.schemas import altered
-from tests.report.test_schemas import schema
+from tests.report.schemas import altered, validator
 
 NAMES = ("load_open", "load_violated", "load_steps")
 SIZE_MAX = 150_000
@@ -34,7 +32,7 @@ def headings(page: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_examples_are_load_documents_and_small_pages(name: str) -> None:
     found = document(name)
-    Draft202012Validator(schema("load")).validate(found)
+    validator("load").validate(found)
     page = html(found)
     assert len(page.encode()) < SIZE_MAX
     # Nothing is loaded from elsewhere.
