@@ -75,6 +75,7 @@ def milliseconds(value: float | None) -> str:
 
 
 def totals(document: Mapping[str, Any]) -> list[str]:
+    """How much was run, by whom, and what was checked."""
     load, history = document["load"], document["history"]
     model = f"open model, {load['rate']:g}/s {load['arrivals']}" if load["rate"] else "closed model"
     lines = [
@@ -217,6 +218,7 @@ def _steps(paper: Page, document: Mapping[str, Any]) -> list[str]:
 
 
 def answers(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """How requests ended, what they were refused for, and what became of those that nobody knew the outcome of."""
     statuses: dict[str, int] = {}
     for each in document["operations"]:
         for status, number in each["statuses"].items():
@@ -241,6 +243,7 @@ def answers(paper: Page, document: Mapping[str, Any]) -> list[str]:
 
 
 def disturbances(paper: Page, document: Mapping[str, Any]) -> list[str]:
+    """What was done to the service, and how many errors came with it."""
     found = document["disturbances"]
     if not (found["kills"] or found["crashes"] or found["errors"]):
         return []

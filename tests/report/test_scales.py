@@ -35,7 +35,8 @@ from harness.report.html.scales import (
 )
 def test_a_linear_axis_ends_at_a_round_number(values: list[float], high: float, ticks: int) -> None:
     scale = linear(values)
-    assert (scale.low, scale.high, len(scale.ticks)) == (0, pytest.approx(high), ticks)
+    assert (scale.low, len(scale.ticks)) == (0, ticks)
+    assert scale.high == pytest.approx(high)
     assert scale.at(scale.low) == 0
     assert scale.at(scale.high) == 1
 
@@ -46,7 +47,8 @@ def test_a_linear_axis_ends_at_a_round_number(values: list[float], high: float, 
 )
 def test_a_logarithmic_axis_ends_at_round_numbers(values: list[float], low: float, high: float) -> None:
     scale = logarithmic(values)
-    assert (scale.low, scale.high) == (pytest.approx(low), pytest.approx(high))
+    assert scale.low == pytest.approx(low)
+    assert scale.high == pytest.approx(high)
     assert 2 <= len(scale.ticks) <= TICKS_MAX
     assert scale.at((scale.low**0.5) * (scale.high**0.5)) == pytest.approx(0.5)
     assert scale.at(0) == 0
