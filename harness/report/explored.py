@@ -28,7 +28,7 @@ def scenarios(paper: Page, document: Mapping[str, Any]) -> list[str]:
     if told and quiet:
         lines += ["", f"  {count(len(quiet), 'other scenario')}, nothing broken"]
     for name in _WEAKEST_FIRST:
-        for extent, group in _by_extent(each for each in quiet if each["certificate"] == name).items():
+        for extent, group in by_extent(each for each in quiet if each["certificate"] == name).items():
             head = f"{name} {extent}".strip()
             figures = f"{count(len(group), 'scenario')}, {count(_distinct(group), 'distinct schedule')}"
             if name == "SAMPLED":
@@ -131,7 +131,8 @@ def opaque(paper: Page, document: Mapping[str, Any]) -> list[str]:
     return [line for place in places for line in paper.wrap(place, 2, 4)]
 
 
-def _by_extent(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def by_extent(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Scenarios by what EXHAUSTED means for them: every schedule, or those of so many preemptions; else by nothing."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for each in entries:
         extent = ""

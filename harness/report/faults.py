@@ -15,7 +15,7 @@ from harness.report.verdicts import headline_style, under_faults, with_verdict
 _CELL = 7
 """Columns of one fault in the matrix."""
 
-_SHORT = {
+SHORT = {
     "cancel": "cancel",
     "terminate": "kill",
     "cut-before-send": "unsent",
@@ -24,7 +24,7 @@ _SHORT = {
 }
 """Heads of the columns; an error's is its SQLSTATE."""
 
-_LEGEND = (
+LEGEND = (
     "In each cell: the histories in which this fault struck at this step; with ✗ those that broke a property; · where "
     "it has nothing to strike. kill: the backend is terminated. unsent, sent: the client's connection is cut "
     "before or after the statement is sent. nowait: who has to wait for a lock in this step fails. A code is the "
@@ -38,15 +38,15 @@ def render_faults(
     """A run document (harness-faults, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
-    lines = [*verdict, *(line for text in _totals(document) for line in paper.wrap(text))]
+    lines = [*verdict, *(line for text in totals(document) for line in paper.wrap(text))]
     for operation in document["operations"]:
         lines += ["", *_matrix(paper, operation, document["faults"])]
     if document["operations"]:
-        lines += ["", *(paper.ink(line, "dim") for line in paper.wrap(_LEGEND, 2))]
+        lines += ["", *(paper.ink(line, "dim") for line in paper.wrap(LEGEND, 2))]
     for showing in showings(document):
         lines += ["", *shown(paper, document, showing)]
     texts = {
-        "crashes": _crashes(paper, document),
+        "crashes": crashes(paper, document),
         "hangs": hangs(paper, document),
         "not applicable": not_applicable(paper, {**document, "properties": _judged_nowhere(document)}),
     }
@@ -76,7 +76,8 @@ def faults_in_short(paper: Page, document: Mapping[str, Any]) -> list[str]:
     return [*lines, *paper.wrap("Step by step, fault by fault:", 2), f"      harness faults --subject {subject}"]
 
 
-def _totals(document: Mapping[str, Any]) -> list[str]:
+def totals(document: Mapping[str, Any]) -> list[str]:
+    """How much was run, how far the sweep went, and what became of unknown outcomes."""
     server = document["server"]
     return [
         f"{count(document['histories'], 'history', 'histories')} in {seconds(document['seconds'])}, "
@@ -108,22 +109,22 @@ def _judged_nowhere(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in document["properties"] if each["id"] not in broken]
 
 
-def _crashes(paper: Page, document: Mapping[str, Any]) -> list[str]:
+def crashes(paper: Page, document: Mapping[str, Any]) -> list[str]:
     """What crashes of the server under load have shown; nothing where there were none."""
-    crashes = document["crashes"]
-    if crashes is None:
+    found = document["crashes"]
+    if found is None:
         return []
     told = (
-        f"{count(crashes['rounds'], 'crash', 'crashes')} under six clients, recovered in at most "
-        f"{seconds(crashes['recovery_seconds_max'])}: {crashes['acknowledged']:,} acknowledged, "
-        f"{crashes['lost']:,} lost; {crashes['refused']:,} refused; "
-        f"unknown outcomes: {crashes['committed']:,} committed, {crashes['rolled_back']:,} rolled back"
+        f"{count(found['rounds'], 'crash', 'crashes')} under six clients, recovered in at most "
+        f"{seconds(found['recovery_seconds_max'])}: {found['acknowledged']:,} acknowledged, "
+        f"{found['lost']:,} lost; {found['refused']:,} refused; "
+        f"unknown outcomes: {found['committed']:,} committed, {found['rolled_back']:,} rolled back"
     )
-    style = "red" if crashes["lost"] or crashes["violated"] else ""
+    style = "red" if found["lost"] or found["violated"] else ""
     lines = [paper.ink(line, style) for line in paper.wrap(told, 2, 4)]
-    if crashes["violated"]:
-        lines += paper.wrap(f"breaks {', '.join(crashes['violated'])}", 2, 4)
-    return lines + [line for why in crashes["why"] for line in paper.wrap(why, 6, 2)]
+    if found["violated"]:
+        lines += paper.wrap(f"breaks {', '.join(found['violated'])}", 2, 4)
+    return lines + [line for why in found["why"] for line in paper.wrap(why, 6, 2)]
 
 
 def _unknown(document: Mapping[str, Any]) -> str:
@@ -137,7 +138,7 @@ def _unknown(document: Mapping[str, Any]) -> str:
 
 def _matrix(paper: Page, operation: Mapping[str, Any], faults: Sequence[str]) -> list[str]:
     room = paper.width - 2 - _CELL * len(faults)
-    heads = "".join(f"{_SHORT.get(fault, fault.rpartition(' ')[2]):>{_CELL}}" for fault in faults)
+    heads = "".join(f"{SHORT.get(fault, fault.rpartition(' ')[2]):>{_CELL}}" for fault in faults)
     lines = [heading(paper, operation["name"]), *(paper.ink(line, "dim") for line in paper.wrap(operation["theory"]))]
     lines.append(paper.ink(" " * (paper.width - len(heads)) + heads, "dim"))
     function = None

@@ -24,13 +24,7 @@ def render_model(
 ) -> str:
     """A run document (harness-model, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
-    text, style = _HEADS[document["verdict"]]
-    lives = count(document["lives"], "life", "lives")
-    broken = ", ".join([each["id"] for each in document["properties"]] + document["also_broken"])
-    head = text.format(document["subject"]["name"], broken or lives)
-    if document["interrupted"]:
-        head += " (interrupted; judged by what was lived)"
-    verdict = [paper.ink(line, style) for line in paper.wrap(head)]
+    verdict = [paper.ink(line, _HEADS[document["verdict"]][1]) for line in paper.wrap(headline(document))]
     lines = [*verdict, *paper.wrap(totals(document))]
     for each in document["properties"]:
         lines += ["", *shown(paper, document, Showing([each]))]
@@ -43,6 +37,14 @@ def render_model(
         lines += ["", heading(paper, "in how many lives")]
         lines += [line for row in happened(document["seen"]) for line in paper.wrap(row, 2, 4)]
     return "\n".join([*lines, "", *verdict])
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The result in one line."""
+    lives = count(document["lives"], "life", "lives")
+    broken = ", ".join([each["id"] for each in document["properties"]] + document["also_broken"])
+    text = _HEADS[document["verdict"]][0].format(document["subject"]["name"], broken or lives)
+    return text + (" (interrupted; judged by what was lived)" if document["interrupted"] else "")
 
 
 def totals(document: Mapping[str, Any]) -> str:

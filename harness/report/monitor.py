@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.report.page import page
@@ -28,7 +29,7 @@ _HEADS = {
 _DECIDES = {"alert": "alert", "could_not_run": "not_measured", "above_expected": "above_expected", "ok": "ok"}
 """Verdict of the whole to that of the metrics which its first line names."""
 
-_GRADES = {
+GRADES = {
     "ok": ("ok", "green"),
     "above_expected": ("above expected", "yellow"),
     "alert": ("ALERT", "bold red"),
@@ -49,19 +50,12 @@ def render_monitor(
 ) -> str:
     """A run document (harness-monitor, version 2) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
-    text, style = _HEADS[document["verdict"]]
-    deciding = _DECIDES.get(document["verdict"])
-    named = ", ".join(TITLES[each["id"]] for each in document["metrics"] if each["verdict"] == deciding)
-    verdict = [paper.ink(line, style) for line in paper.wrap(text.format(named))]
+    verdict = [paper.ink(line, _HEADS[document["verdict"]][1]) for line in paper.wrap(headline(document))]
     lines = []
-    for each in document["metrics"]:
-        grade, ink = _GRADES[each["verdict"]]
-        shown = _value(each["unit"], each["value"]) if each["value"] is not None else "-"
-        told = [each["reason"]] if each["reason"] else []
-        if each["counted"] or each["figures"]:
-            told.append(_counted(each))
-        cells = (TITLES[each["id"]], grade, shown, _expected(each), _alert(each))
-        lines.append(Line(cells, "; ".join(told), style=ink, styled=2))
+    for each, metric in zip(document["metrics"], metrics(document), strict=True):
+        grade, ink = GRADES[each["verdict"]]
+        cells = (metric.title, grade, metric.value, metric.expected, metric.alert)
+        lines.append(Line(cells, metric.told, style=ink, styled=2))
     leads = [line for each in document["metrics"] for line in each["leads"]]
     return "\n".join(
         [
@@ -74,6 +68,36 @@ def render_monitor(
             *verdict,
         ]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric in words: its value, its limits, and what the value is made of."""
+
+    title: str
+    value: str
+    expected: str
+    alert: str
+    told: str
+
+
+def metrics(document: Mapping[str, Any]) -> list[Metric]:
+    """Every metric, in the order of the document."""
+    found = []
+    for each in document["metrics"]:
+        value = _value(each["unit"], each["value"]) if each["value"] is not None else "-"
+        told = [each["reason"]] if each["reason"] else []
+        if each["counted"] or each["figures"]:
+            told.append(_counted(each))
+        found.append(Metric(TITLES[each["id"]], value, _expected(each), _alert(each), "; ".join(told)))
+    return found
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """The result in one line."""
+    deciding = _DECIDES.get(document["verdict"])
+    named = ", ".join(TITLES[each["id"]] for each in document["metrics"] if each["verdict"] == deciding)
+    return _HEADS[document["verdict"]][0].format(named)
 
 
 def basis(document: Mapping[str, Any]) -> str:

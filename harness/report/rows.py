@@ -24,7 +24,8 @@ class Row:
     """One row, in the lane of ``session``. ``sql`` is set after ``text``, shortened to the room that there is.
 
     ``step`` is the number of the step that begins here, None on its further rows. ``waiting`` are the sessions that
-    wait for a lock while this happens. ``at`` is the index of the step that this is told with.
+    wait for a lock while this happens. ``at`` is the index of the step that this is told with, ``event`` the kind of
+    the event that it tells.
     """
 
     session: int
@@ -34,6 +35,7 @@ class Row:
     step: int | None = None
     waiting: frozenset[int] = frozenset()
     at: int = 0
+    event: str = ""
 
 
 def rows(story: Mapping[str, Any], *, full: bool) -> list[Row]:
@@ -113,26 +115,30 @@ class _Telling:
     def _of_events(self, events: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         failed = {event["session"] for event in events if event["kind"] in ("error", "deadlock")}
         for event in events:
-            name, peers = event["session"], event.get("peers", [])
-            session = self._number[name]
-            match event["kind"]:
-                case "wait":
-                    yield self._row(session, f"  waits for {_names(event)}", style="yellow")
-                    self._waiting |= {session}
-                case "wake":
-                    self._waiting -= {session}
-                    if name not in failed:
-                        yield self._row(
-                            session, f"  goes on: {_names(event)} let go" if peers else "  goes on", style="dim"
-                        )
-                case "deadlock":
-                    self._waiting -= {session}
-                    circle = " → ".join([*peers, *peers[:1]])
-                    yield self._row(session, f"  ✗ deadlock: {circle}", style="red")
-                case "error":
-                    yield self._row(session, f"  ✗ {sqlstate(event.get('detail', ''))}", style="red")
-                case "return":
-                    yield self._row(session, f"  → {event['detail']}", style=_mood(event["detail"]))
+            for row in self._of_event(event, failed):
+                yield replace(row, event=event["kind"])
+
+    def _of_event(self, event: Mapping[str, Any], failed: set[str]) -> Iterator[Row]:
+        name, peers = event["session"], event.get("peers", [])
+        session = self._number[name]
+        match event["kind"]:
+            case "wait":
+                yield self._row(session, f"  waits for {_names(event)}", style="yellow")
+                self._waiting |= {session}
+            case "wake":
+                self._waiting -= {session}
+                if name not in failed:
+                    yield self._row(
+                        session, f"  goes on: {_names(event)} let go" if peers else "  goes on", style="dim"
+                    )
+            case "deadlock":
+                self._waiting -= {session}
+                circle = " → ".join([*peers, *peers[:1]])
+                yield self._row(session, f"  ✗ deadlock: {circle}", style="red")
+            case "error":
+                yield self._row(session, f"  ✗ {sqlstate(event.get('detail', ''))}", style="red")
+            case "return":
+                yield self._row(session, f"  → {event['detail']}", style=_mood(event["detail"]))
 
     def _row(self, session: int, text: str, sql: str = "", style: str = "") -> Row:
         return Row(session, text, sql, style, waiting=self._waiting - {session}, at=self._at)

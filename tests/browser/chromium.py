@@ -87,6 +87,31 @@ def sized(browser: webdriver.Chrome, width: int, height: int = HEIGHT, *, dark: 
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
 
 
+@contextmanager
+def printed(browser: webdriver.Chrome, width: int = 720) -> Iterator[None]:
+    """The page as it is on paper, of about the width of A4."""
+    sized(browser, width)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        yield
+    finally:
+        sized(browser, 1280)
+
+
+def looked_at(browser: webdriver.Chrome, name: str, top: str = "body") -> list[str]:
+    """What does not fit in each width, light and dark; with a picture of each, from the element ``top`` down."""
+    faults = []
+    for width in WIDTHS:
+        sized(browser, width)
+        faults += [f"{width}: {fault}" for fault in layout_faults(browser)]
+        if name and os.environ.get("HARNESS_SCREENSHOTS"):
+            screenshot(browser, name, top)
+            sized(browser, width, dark=True)
+            screenshot(browser, f"{name}-dark", top)
+    sized(browser, WIDTHS[1])
+    return faults
+
+
 def complaints(browser: webdriver.Chrome) -> list[str]:
     """What the browser's console has said since the last time that somebody asked."""
     return [str(entry["message"]) for entry in browser.execute("getLog", {"type": "browser"})["value"]]
@@ -98,17 +123,21 @@ def layout_faults(browser: webdriver.Chrome) -> list[str]:
     return found
 
 
-def screenshot(browser: webdriver.Chrome, name: str) -> None:
-    """Keep what the page looks like, as ``docs/screenshots/NAME-WIDTH.png``, when HARNESS_SCREENSHOTS is set.
+def screenshot(browser: webdriver.Chrome, name: str, top: str = "body") -> None:
+    """Keep what the page looks like from the element ``top`` down, when the variable HARNESS_SCREENSHOTS is set.
 
-    Its value may be another folder to keep them in.
+    It is ``docs/screenshots/NAME-1280.png``, the width that the docs show; or in the folder that the variable names,
+    and then of every width.
     """
     asked = os.environ.get("HARNESS_SCREENSHOTS")
-    if not asked:
+    folder = Path(asked) if asked and Path(asked).is_dir() else SCREENSHOTS
+    measured = "const top = document.querySelector(arguments[0]).getBoundingClientRect().top + scrollY"
+    width, height, y = browser.execute_script(
+        f"{measured}; return [innerWidth, document.documentElement.scrollHeight, top]", top
+    )
+    if not asked or (folder == SCREENSHOTS and width != WIDTHS[1]):
         return
-    folder = Path(asked) if Path(asked).is_dir() else SCREENSHOTS
-    width, height = browser.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST), "scale": 1}
+    clip = {"x": 0, "y": y, "width": width, "height": min(height - y, TALLEST), "scale": 1}
     shot = browser.execute_cdp_cmd(
         "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.report.html import load, verify
+from harness.report.html import faults, load, model, monitor, verify
 from harness.report.html.shell import Body, page
 
 BODIES: dict[str, Callable[[Mapping[str, Any]], Body]] = {
     "harness-verify": verify.body,
     "harness-load": load.body,
+    "harness-faults": faults.body,
+    "harness-model": model.body,
+    "harness-monitor": monitor.body,
 }
 """What stands on the page of each format."""
 

@@ -1,4 +1,4 @@
-"""The counterexamples of a document on a page, each in lanes."""
+"""The counterexamples of a document on a page, each as a run to step through."""
 
 from __future__ import annotations
 
@@ -7,22 +7,50 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.counterexamples import provenance, reason, replay_line, showings
+from harness.report.changes import changed
+from harness.report.counterexamples import Showing, provenance, reason, replay_line, showings
+from harness.report.html.interleaving import linked, steps
 from harness.report.html.shell import rendered
-from harness.report.lanes import lanes
+from harness.report.html.sources import Source, sources
+from harness.report.phrases import operation
 from harness.report.verdicts import with_verdict
+
+EXPORTS = ("spec", "psql", "pytest")
+"""What a run can be written as for other tools."""
 
 
 def runs(document: Mapping[str, Any]) -> Markup:
     """Every run that breaks something, and what is broken without one; nothing where all holds."""
-    shown = [
-        {
-            "broken": [(each["id"], reason(each)) for each in showing.properties],
-            "provenance": provenance(showing.counterexample),
-            "lanes": lanes(showing.counterexample["story"], width=130, guilty=showing.guilty, ascii_only=False),
-            "replay": replay_line(document, showing.counterexample),
-        }
-        for showing in showings(document)
-    ]
+    found = showings(document)
+    bodies = sources(each.counterexample["story"] for each in found)
+    shown = [_run(document, showing, f"run-{number}", bodies) for number, showing in enumerate(found, 1)]
     alone = [(each["id"], reason(each)) for each in with_verdict(document, "violated") if not each["counterexample"]]
-    return rendered("runs.html.jinja", runs=shown, alone=alone) if shown or alone else Markup()
+    if not shown and not alone:
+        return Markup()
+    return rendered("runs.html.jinja", runs=shown, alone=alone, functions=list(bodies.values()))
+
+
+def _run(document: Mapping[str, Any], showing: Showing, anchor: str, bodies: Mapping[str, Source]) -> dict[str, Any]:
+    found = showing.counterexample
+    story = found["story"]
+    because = found.get("because", {})
+    shown, same = changed(story["start"], story["final"], showing.guilty) if "start" in story else ([], [])
+    return {
+        "id": anchor,
+        "broken": [(each["id"], reason(each)) for each in showing.properties],
+        "provenance": provenance(found),
+        "unfaithful": found["reproduced"] < found["replays"],
+        "sessions": story["sessions"],
+        "before": [
+            (block["at_once"], [(operation(call["operation"]), call["answer"]) for call in block["calls"]])
+            for block in story.get("before", ())
+        ],
+        "because": linked(because.get("sentence", ""), anchor),
+        "steps": steps(story, bodies, because.get("steps", ())),
+        "tells_commits": any("commits" in step for step in story["steps"]),
+        "changed": shown,
+        "same": same,
+        "serial_orders": found.get("serial_orders", ()),
+        "replay": replay_line(document, found),
+        "exports": [f"harness export {found['file']} --as {form}" for form in EXPORTS],
+    }

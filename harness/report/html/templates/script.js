@@ -66,4 +66,8 @@ for (const filter of all(".filter")) {
     filter.querySelector("output").textContent = shown < rows.length ? `${shown} of ${rows.length}` : ""
   }
   filter.addEventListener("input", choose)
+  filter.addEventListener("change", choose)
 }
+
+// Without this script all is open; with it, long texts wait until somebody wants them.
+for (const long of all("details.long")) long.open = false
