@@ -7,7 +7,7 @@ AS_OF := 2026-11-20
 
 bin := .venv/bin
 
-.PHONY: help verify test coverage lint lock clean
+.PHONY: help verify test nightly coverage lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -16,11 +16,14 @@ verify: .venv/ready ## look for races in a subject, the reference unless told: m
 	@$(bin)/harness verify $(ARGS)
 
 test: .venv/ready ## run the tests on JOBS cores: make test ARGS="tests/engine -k shrink"
-	@$(bin)/python -m pytest -q -n $(JOBS) $(ARGS)
+	@$(bin)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+
+nightly: .venv/ready ## the tests in their nightly sizes, from a seed of their own: lives, crashes, generated functions
+	@$(bin)/python -m pytest -q -n $(JOBS) --dist worksteal --harness-profile=nightly $(ARGS)
 
 coverage: .venv/ready ## run the tests in twice the time and show which lines and branches of the package they reach
 	@$(bin)/coverage erase
-	@$(bin)/coverage run -m pytest -q -n $(JOBS)
+	@$(bin)/coverage run -m pytest -q -n $(JOBS) --dist worksteal
 	@$(bin)/coverage combine -q
 	@$(bin)/coverage report
 

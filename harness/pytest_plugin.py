@@ -7,7 +7,6 @@ Under pytest-xdist the controller has the server and the workers borrow it.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -239,8 +238,7 @@ def interleave(request: pytest.FixtureRequest, server: AnyServer, database: Any)
         replay=settings.replay,
         say=say,
     )
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    core = choose_core(int(worker) if worker.isdecimal() else 0) if server.local else None
+    core = choose_core(0) if server.local else None
     with ExitStack() as exits:
         try:
             ground = exits.enter_context(ground_of(server, database, core))

@@ -21,6 +21,25 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
+LONG = (
+    "test_every_life_keeps_every_property",
+    "test_crashes_lose_nothing_that_was_acknowledged",
+    "test_every_fault_is_found_among_many_operations_and_nothing_else",
+    "test_sql_does_what_the_model_does",
+    "test_the_reference_survives_it_everywhere",
+    "test_one_winner_of_a_hundred_every_time",
+    "test_a_generated_function_does_the_same_with_points",
+    "test_workers_draw_again_what_the_seed_of_the_header_says",
+    "test_a_hang_is_told_with_its_picture",
+)
+"""They are begun first: what takes long must not be what everybody waits for in the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: getattr(item, "originalname", "") not in LONG)
+
+
 @pytest.fixture
 def database(server: AnyServer) -> Iterator[str]:
     """The DSN of an empty database that this test alone uses."""

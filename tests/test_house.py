@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -58,6 +59,7 @@ MACHINE = re.compile(  # in pieces, so that this file does not bear what it forb
 )
 
 
+@cache
 def tree(root: Path) -> list[Path]:
     """The files that are, or on the next ``git add .`` would be, in the repository; in a plain folder, all files."""
     listing = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -72,7 +74,13 @@ def modules(root: Path, *folders: str) -> Iterator[tuple[str, Path, ast.Module]]
     for path in tree(root):
         name = path.relative_to(root).as_posix()
         if path.suffix == ".py" and name.partition("/")[0] in folders:
-            yield name, path, ast.parse(path.read_text(), name)
+            yield name, path, parsed(path)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A file is parsed once for all the rules."""
+    return ast.parse(path.read_text(), path.name)
 
 
 def part_of(module: str) -> str:
@@ -213,9 +221,15 @@ def errors_are_not_swallowed(root: Path) -> list[str]:
                 silent = all(isinstance(item, ast.Pass | ast.Continue) or is_text(item) for item in node.body)
                 if node.type is None or (everything and silent):
                     offences.append(f"{name}:{node.lineno} catches everything")
-            elif isinstance(node, ast.Call) and re.search(r"\bsuppress\((Base)?Exception\)", ast.unparse(node)):
+            elif isinstance(node, ast.Call) and suppresses(node):
                 offences.append(f"{name}:{node.lineno} suppresses everything")
     return offences
+
+
+def suppresses(call: ast.Call) -> bool:
+    """Whether it is ``suppress(Exception)``, by whatever name of its module."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name == "suppress" and not {"Exception", "BaseException"}.isdisjoint(map(ast.unparse, call.args))
 
 
 def is_text(statement: ast.stmt) -> bool:

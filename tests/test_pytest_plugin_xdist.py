@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_pytest_plugin import LOCKED, RACE, run
+from tests.test_pytest_plugin import LOCKED, RACE, alone, run
 from tests.verify.command import gone, running, server_directories
 
 WORKERS = """
@@ -84,6 +84,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 def test_draw(shard):
+    @hypothesis.settings(max_examples=50)
     @hypothesis.given(st.integers())
     def draw(number):
         print(number, file=file)
@@ -111,7 +112,7 @@ SLOW = RACE.replace(
 @pytest.mark.parametrize("arguments", [("-n2",), ("-n0",)], ids=" ".join)
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
     (tmp_path / "test_slow.py").write_text(text)
-    with running("-p", "no:cacheprovider", *arguments, cwd=tmp_path, module="pytest") as command:
+    with running(*alone(tmp_path), *arguments, cwd=tmp_path, module="pytest") as command:
         deadline = time.monotonic() + 60
         while not server_directories(command.family()) and time.monotonic() < deadline:
             time.sleep(0.05)

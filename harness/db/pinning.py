@@ -8,7 +8,13 @@ from collections.abc import Iterable
 
 
 def choose_core(index: int) -> int:
-    """The core for worker number ``index``: those that this process may use are dealt out in turn."""
+    """The core for worker number ``index``: those that this process may use are dealt out in turn.
+
+    Below a worker of pytest-xdist they begin with its own number, so that two workers do not share a core.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if worker.isdecimal():
+        index += int(worker)
     if sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
         return cores[index % len(cores)]

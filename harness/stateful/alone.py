@@ -30,17 +30,15 @@ def live(
     schedule_files: Path,
     recordings: Sequence[Recording] = (),
     profile: settings | None = None,
-    core: int = 0,
     tick: Callable[[int, int], bool] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Check the model on an open server and return the run document (``harness.stateful.document``).
 
-    ``core`` is the number of the processor to run on, among those of this process; ``tick`` is told of lives and blocks
-    so far, and ends it early when it returns False; ``interrupted`` says in the end whether that was Ctrl-C. Raises
-    what ``check_model`` raises.
+    ``tick`` is told of lives and blocks so far, and ends it early when it returns False; ``interrupted`` says in the
+    end whether that was Ctrl-C. Raises what ``check_model`` raises.
     """
-    with staged(server, subject, isolation, seed=seed, core=core) as (order, plan, theatre):
+    with staged(server, subject, isolation, seed=seed) as (order, plan, theatre):
         report = check_model(
             machine,
             order,

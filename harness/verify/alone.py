@@ -36,10 +36,9 @@ def staged(
     *,
     seed: int = 0,
     replays: int = 10,
-    core: int = 0,
     api: MakeApp | None = None,
 ) -> Iterator[tuple[Order, Plan, Theatre]]:
-    """A database with the subject in it, and a theatre on it, on the core of this number among this process's."""
+    """A database with the subject in it, and a theatre on it, on one core."""
     server.ensure_roles(subject.roles)
     with new_database(server) as name, telling_of_a_lost_server():
         dsn = server.dsn(name)
@@ -48,7 +47,7 @@ def staged(
             dsn=dsn,
             subject=subject,
             local=server.local,
-            core=choose_core(core) if server.local else None,
+            core=choose_core(0) if server.local else None,
             scenarios=(),
             seconds=None,
             seed=seed,

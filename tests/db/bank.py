@@ -118,7 +118,7 @@ class Bank:
 
     def __enter__(self) -> Self:
         self.cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-        self._core = choose_core(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+        self._core = choose_core(0)
         self._pin(0)
         self.admin = psycopg.connect(self.dsn, autocommit=True)
         self._pin(self.admin.info.backend_pid)

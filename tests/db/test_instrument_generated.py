@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from harness.db.instrument import install, plan, remove
 from tests.db.nasty import POINT, Outcome, ask_for_marks, connect, outcome
+from tests.sizes import sized
 
 SCHEMA = """
 CREATE SCHEMA g;
@@ -185,7 +186,7 @@ def outcomes(connection: Connection[Any]) -> list[Outcome]:
     return found
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sized(60, 1000), suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies(), asked=st.booleans())
 def test_a_generated_function_does_the_same_with_points(connection: Connection[Any], body: str, asked: bool) -> None:
     head = "CREATE OR REPLACE FUNCTION g.f(n integer) RETURNS SETOF integer LANGUAGE plpgsql AS"

@@ -15,6 +15,7 @@ from harness.db.instrument import install, plan, remove
 from harness.db.plan import Measured, Plan
 from tests.db.nasty import POINT, ask_for_marks, connect, outcome
 from tests.db.test_instrument_generated import DECLARED, HANDLERS, SCHEMA, Writer
+from tests.sizes import sized
 
 HEAD = "CREATE OR REPLACE FUNCTION g.f(n integer) RETURNS SETOF integer LANGUAGE plpgsql AS"
 
@@ -169,7 +170,7 @@ def bodies(draw: st.DrawFn) -> str:
     return f"{text}END"
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sized(30, 1000), suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies())
 def test_the_statements_that_are_reached_are_told(connection: Connection[Any], body: str) -> None:
     connection.execute(f"{HEAD} $body${body}$body$".encode())

@@ -14,9 +14,20 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: only L
 
 
 @linux_only
-def test_the_cores_that_we_may_use_are_dealt_out_in_turn() -> None:
+def test_the_cores_that_we_may_use_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     cores = sorted(os.sched_getaffinity(0))
     assert [choose_core(index) for index in range(2 * len(cores))] == cores * 2
+
+
+@linux_only
+def test_workers_of_the_tests_begin_with_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    chosen = []
+    for worker in ("gw0", "gw1", "gw4"):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
+        chosen.append([choose_core(index) for index in range(3)])
+    assert chosen == [[3, 5, 7], [5, 7, 3], [5, 7, 3]]
 
 
 @linux_only

@@ -19,6 +19,9 @@ from harness.marketplace.subject import Subject, load_subject
 from harness.resources import bundled
 from harness.words.errors import UsageError
 from tests.db.traces import clean_base, environment
+from tests.sizes import sized
+
+ROUNDS = sized(15, 50)
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +34,17 @@ def crash(subject: Subject, rounds: int, **settings: Any) -> CrashReport:
         return crash_rounds(server, subject, rounds=rounds, seed=0)
 
 
-def test_fifty_crashes_lose_nothing_that_was_acknowledged(reference: Subject) -> None:
-    report = crash(reference, 50)
-    assert (report.rounds, report.lost, report.violations) == (50, 0, ())
+def test_crashes_lose_nothing_that_was_acknowledged(reference: Subject) -> None:
+    report = crash(reference, ROUNDS)
+    assert (report.rounds, report.lost, report.violations) == (ROUNDS, 0, ())
     assert report.holds
     # It was under load: the crash came into the middle of something nearly every time, and both ends of it were seen.
-    assert report.interrupted >= 40
-    assert report.acknowledged >= 500
-    assert report.refused >= 100
+    assert report.interrupted >= 0.8 * ROUNDS
+    assert report.acknowledged >= 10 * ROUNDS
+    assert report.refused >= 2 * ROUNDS
     assert min(report.committed, report.rolled_back) >= 1
-    assert report.again >= 50
-    assert len(report.recovery_seconds) == 50
+    assert report.again >= ROUNDS
+    assert len(report.recovery_seconds) == ROUNDS
 
 
 def test_it_is_noticed_when_commits_are_acknowledged_too_early(reference: Subject) -> None:

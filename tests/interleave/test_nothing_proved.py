@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from harness.engine.execution import Execution
 from harness.pytest_interleave import Interleave, Unproved
 
 RESET = "UPDATE account SET balance = 100"
@@ -173,7 +174,10 @@ def test_a_pytest_failure_in_a_program_is_one_of_the_test(interleave: Interleave
     assert interleave(calls("SELECT withdraw_locked(1, 80)"), reset=RESET, state=STATE)  # and nothing is left over
 
 
-def test_a_statement_that_waits_for_somebody_else_is_a_hang(interleave: Interleave, bank: Connection) -> None:
+def test_a_statement_that_waits_for_somebody_else_is_a_hang(
+    interleave: Interleave, bank: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Execution.__init__.__kwdefaults__, "hang_after_s", 1.0)
     with bank.transaction():
         bank.execute("SELECT pg_advisory_lock(1)")
     with pytest.raises(Unproved, match="HANG: "):

@@ -24,6 +24,7 @@ from harness.marketplace.properties.facts import EXPIRED, PAID, REFUNDED
 from harness.marketplace.properties.serializable import agrees
 from harness.marketplace.start import LeadStart, Start, TopUpStart
 from harness.words.history import Call, Result, Status
+from tests.sizes import sized
 
 START = Start(
     workspaces={"A": Decimal("15.00"), "B": Decimal("40.00")},
@@ -221,7 +222,7 @@ def judged(recorded: Recorded) -> tuple[Judgement, str]:
 
 
 @given(st.one_of(histories(), altered(), altered(), altered()))
-@settings(max_examples=150)
+@settings(max_examples=sized(100, 1000))
 def test_the_order_of_commits_decides_as_the_search_does(recorded: Recorded) -> None:
     found = find_witness(
         recorded.calls, initial(START), perform, final=recorded.final, matches=agrees, may_be_busy=lambda *_: True

@@ -23,6 +23,7 @@ from harness.marketplace.start import State
 from harness.marketplace.subject import load_subject
 from harness.marketplace.world import World
 from harness.words.history import Call, History, Result
+from tests.sizes import sized
 
 from .drawn import OPERATIONS, START, numbered
 
@@ -68,7 +69,7 @@ def shop(server: AnyServer, module_database: str) -> Iterator[Shop]:
     shop.close()
 
 
-@settings(max_examples=150)
+@settings(max_examples=sized(60, 1000))
 @given(st.lists(OPERATIONS, min_size=4, max_size=LONGEST).map(numbered))
 def test_the_model_and_the_reference_agree(shop: Shop, operations: list[Operation]) -> None:
     results, final = shop.run(operations)

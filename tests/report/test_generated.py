@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -13,6 +13,7 @@ from harness.report.lanes import lanes
 from harness.report.statement import shorten
 from harness.words.history import EventKind
 from tests.report.documents import document, story
+from tests.sizes import sized
 
 TEXT = st.text(max_size=150)
 WORDS = (
@@ -66,6 +67,7 @@ def stories(draw: st.DrawFn) -> dict[str, Any]:
     return {"sessions": names, "steps": steps, "start": ends["start"], "final": ends["final"]}
 
 
+@settings(max_examples=sized(50, 1000))
 @given(stories(), st.integers(60, 160), st.booleans(), st.booleans())
 def test_every_story_fits_every_page(told: dict[str, Any], width: int, full: bool, ascii_only: bool) -> None:
     text = lanes(told, width=width, full=full, ascii_only=ascii_only)

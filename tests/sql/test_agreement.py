@@ -42,6 +42,7 @@ from harness.marketplace.start import LeadStart, PurchaseStart, Start, TopUpStar
 from harness.marketplace.subject import load_subject
 from harness.marketplace.world import World
 from harness.resources import bundled
+from tests.sizes import sized
 from tests.sql.shop import installed
 
 BUYERS = ("A", "B")
@@ -220,7 +221,7 @@ def pair(server: AnyServer, request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 def test_sql_does_what_the_model_does(pair: Pair) -> None:
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=sized(40, 1000), suppress_health_check=[HealthCheck.too_slow])
     @given(start=starts, operations=st.lists(operations, min_size=8, max_size=20).map(named))
     def agree(start: Start, operations: list[Operation]) -> None:
         pair.compare(start, operations)

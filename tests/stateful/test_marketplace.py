@@ -6,11 +6,9 @@ there is an example database; with nightly there are more lives.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from hypothesis import settings
 
 from harness.db.any_server import AnyServer
@@ -20,29 +18,23 @@ from harness.report.model import render_model, totals
 from harness.resources import bundled
 from harness.stateful.alone import live
 from harness.stateful.load import load_machine, load_recordings
+from tests.sizes import sized
 
-LIVES = 300
+LIVES = sized(90, 1000)
 STEPS = 40
 BLOCKS_PER_LIFE = 5
 """Far fewer than there are (docs/benchmarks.md): with hardly any, the test would prove nothing."""
 
 
-@pytest.fixture
-def core() -> int:
-    """The number of the core that this worker runs on."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
 def test_every_life_keeps_every_property(
     server: AnyServer,
     shard: Shard,
-    core: int,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
     unpinned: None,
 ) -> None:
     del unpinned
-    lives = shard.share(max(LIVES, settings().max_examples))
+    lives = shard.share(LIVES)
     document = live(
         server,
         load_subject("reference", bundled("sql")),
@@ -54,7 +46,6 @@ def test_every_life_keeps_every_property(
         schedule_files=tmp_path,
         recordings=load_recordings(),
         profile=settings(),
-        core=core,
     )
     record_property("harness", totals(document))
     assert document["verdict"] == "holds", render_model(document)

@@ -11,8 +11,9 @@ from benchmarks.race import SEED, races
 from harness.db.any_server import AnyServer
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
+from tests.sizes import sized
 
-ROUNDS, BUYERS = 50, 100
+ROUNDS, BUYERS = sized(12, 50), 100
 
 
 def test_one_winner_of_a_hundred_every_time(server: AnyServer, record_property: Callable[[str, object], None]) -> None:
@@ -40,6 +41,6 @@ def test_one_winner_also_when_they_come_one_after_the_other(at_once: int, server
 
 def test_the_published_functions_sell_it_more_than_once(server: AnyServer) -> None:
     # The race can fail: here it does, nearly every time.
-    done = list(races(server, load_subject("published", bundled("sql")), BUYERS, BUYERS, 10))
+    done = list(races(server, load_subject("published", bundled("sql")), BUYERS, BUYERS, 5))
     assert any(len(race.winners) > 1 for race, _ in done)
     assert any("sold-once" in {each.property for each in violations} for _, violations in done)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,14 @@ class Running:
             time.sleep(0.02)
         raise AssertionError(f"it has not begun to work: {self.end()}")
 
+    def await_sessions(self) -> None:
+        """Wait until one of them plays: its sessions and their controller are connected."""
+        self.await_workers()
+        deadline = time.monotonic() + LONG_S
+        while not any(connections(kin) >= 3 for kin in self.workers()) and time.monotonic() < deadline:
+            assert self.process.poll() is None, self.end()
+            time.sleep(0.02)
+
     def end(self) -> Ended:
         """Wait for it to end."""
         out, err = self.process.communicate(timeout=LONG_S)
@@ -168,6 +176,16 @@ def command_line(kin: Kin) -> str:
         return Path(f"/proc/{kin.pid}/cmdline").read_bytes().decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def connections(kin: Kin) -> int:
+    """How many sockets it has; none when it is gone."""
+    found = 0
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for entry in Path(f"/proc/{kin.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                found += str(entry.readlink()).startswith("socket:")
+    return found
 
 
 def _processes() -> Iterator[tuple[Kin, int]]:
