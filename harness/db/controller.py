@@ -82,6 +82,15 @@ class Controller:
             raise psycopg.errors.error_from_result(result)
         return result
 
+    def query(self, text: bytes) -> pq.abc.PGresult:
+        """Execute any text, in one transaction; the answer to its last statement. Raises psycopg's error."""
+        self.drain()
+        self.pgconn.send_query(text)
+        *_, result = self._results()
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        return result
+
     def send(self, name: bytes, parameters: Sequence[bytes]) -> None:
         """Have a statement executed and do not wait for it: ``drain`` does, before the next one at the latest."""
         self.drain()

@@ -35,11 +35,9 @@ READY, RUNNING, BLOCKED, DONE = SessionState
 _FIRST_LOOK_S = 0.00015
 """A step inside a function takes 20 to 100 microseconds; after this long it is worth asking the server."""
 _LONGEST_LOOK_S = 0.005
-
 _LONGEST_STRETCH = 64
 
-_ABOUT_TO_FIRE = 0.5
-_FIRED = 1.2
+_ABOUT_TO_FIRE, _FIRED = 0.5, 1.2
 """Ages of a wait, in deadlock timeouts: one that has fired has found no cycle and is not repeated."""
 
 
@@ -61,6 +59,9 @@ class Clock(Protocol):
 
     def settled(self, step: int) -> None:
         """Everything that the clients were told since was told in step ``step``."""
+
+    def waits(self, step: int, session: int) -> None:
+        """In step ``step`` the server says that ``session`` waits for a lock. It has not been frozen yet."""
 
 
 class Hang(Exception):
@@ -121,15 +122,16 @@ class Execution:
         self._frozen: set[int] = set()
         self._moved = 0.0
         """When a session was last allowed to go on: no wait that we do not know of is older."""
+        self._clock: Clock
         self._taken: tuple[tuple[int, ...], int, int] = ((), 0, 0)
         """Of the stretch under way: who was enabled, who goes on, how many of the points it passed are written down."""
 
     def run(self, chooser: Chooser, clock: Clock) -> Run:
         """Run the actors that stand on the stage to their end. Raises ``Hang``, and what the chooser raises."""
         run = Run()
-        self._blocked.clear()
-        self._peers.clear()
-        self._told.clear()
+        self._clock = clock
+        for table in (self._blocked, self._peers, self._told):
+            table.clear()
         try:
             self._play(run, chooser, clock)
         finally:
@@ -262,6 +264,7 @@ class Execution:
             run.events.append(Event(run.steps - 1, session, EventKind.WAIT, "", peers))
         self._blocked[session] = time.monotonic()
         self._peers[session] = peers
+        self._clock.waits(run.steps - 1, session)
         if cycle := cycle_through(session, self._peers):
             self._break_deadlock(run, session, cycle)
         if actor.state is BLOCKED and stage.can_freeze:

@@ -62,6 +62,9 @@ class Recorder:
             call.invoked = step
             self._calls.append(call)
 
+    def waits(self, step: int, session: int) -> None:
+        """Nothing that a client is told."""
+
     def settled(self, step: int) -> None:
         if self._answered:
             for call in self._answered:

@@ -45,7 +45,7 @@ class Names:
         self.start = start
         self._integer = ids == "bigint"
         self._ids: dict[tuple[str, str], Id] = {}
-        self._names: dict[str, str] = {}
+        self._things: dict[str, tuple[str, str]] = {}
         declared: dict[str, Iterable[str]] = {
             "workspace": workspaces_of(start),
             "lead": start.leads,
@@ -68,7 +68,12 @@ class Names:
 
     def name_of(self, id_text: str) -> str:
         """The name of an id as PostgreSQL prints it; the text itself for one that is not ours."""
-        return self._names.get(id_text, id_text)
+        known = self._things.get(id_text)
+        return id_text if known is None else known[1]
+
+    def thing_of(self, id_text: str) -> tuple[str, str] | None:
+        """Kind (one of ``KINDS``) and name of what has this id; None when it is not ours."""
+        return self._things.get(id_text)
 
     def _remember(self, kind: str, name: str, number: int) -> Id:
         prefix = 1 + KINDS.index(kind)
@@ -78,5 +83,5 @@ class Names:
         else:
             id_ = UUID(f"{prefix:08d}-0000-4000-8000-{number:012x}")
         self._ids[kind, name] = id_
-        self._names[str(id_)] = name
+        self._things[str(id_)] = kind, name
         return id_

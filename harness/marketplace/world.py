@@ -121,6 +121,14 @@ class World:
         """What the probes say now. Raises ``UsageError`` for a probe that the server refuses."""
         return self._probes.state(self._run(connection, self._read_name))
 
+    def question(self, connection: Connection[Any]) -> bytes:
+        """What ``read`` asks, as one SELECT of one text, for whoever asks it on a connection of its own."""
+        return self._probes.query_of_all(connection).as_bytes(connection)
+
+    def state(self, answer: bytes) -> State:
+        """The state that an answer to ``question`` tells."""
+        return self._probes.state(answer)
+
     def _run(self, connection: Connection[Any], name: bytes) -> bytes:
         """Executes what was prepared under this name, on libpq directly: a cursor would cost as much as the server."""
         result = connection.pgconn.exec_prepared(name, ())

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.db.plan import Plan
-from harness.engine.campaign import Finding, Trial, fingerprint
+from harness.engine.campaign import Finding, fingerprint
 from harness.marketplace.scenario import Scenario
+from harness.verify.exhibit import exhibit
 from harness.verify.orders import Counterexample, Order
 from harness.verify.repeat import reproduced
-from harness.verify.story import tell
+from harness.verify.trial import Trial
 from harness.words.recording import Recording
 
 
@@ -39,7 +40,7 @@ def counterexample_of(
         shrink_tries=tries,
         replays=order.replays,
         reproduced=reproduced(trial, recording, order.replays),
-        story=tell(scenario, plan, finding.run, finding.history),
+        story=exhibit(order.subject, plan, trial, recording, finding.run, finding.history),
     )
 
 

@@ -26,7 +26,7 @@ def measured_sites(plan: Plan, migrations: Sequence[Path]) -> dict[str, Any]:
     texts = {path.name: path.read_text(encoding="utf-8-sig") for path in migrations}
     sources = {item.name: item.source for item in plan.rewritten}
     return {
-        "functions": [{**asdict(each), **_place(sources[each.function], texts)} for each in plan.measured],
+        "functions": [{**asdict(each), **place(sources[each.function], texts)} for each in plan.measured],
         "not_measured": [{"function": each.where, "why": each.reason} for each in plan.unmeasured],
     }
 
@@ -62,7 +62,7 @@ def _counts(function: Mapping[str, Any], reached: frozenset[int]) -> dict[str, A
     return counts
 
 
-def _place(source: str, texts: dict[str, str]) -> dict[str, Any]:
+def place(source: str, texts: dict[str, str]) -> dict[str, Any]:
     """The last file that has this text, and on which of its lines the text begins; nothing if none has."""
     for name, text in reversed(texts.items()):
         if (offset := text.find(source)) >= 0:

@@ -122,6 +122,7 @@ def counterexample_entry(counterexample: Counterexample, file: Path) -> dict[str
         "found_after_schedules": counterexample.found_after_schedules,
         "found_after_seconds": round(counterexample.found_after_s, 3),
         "shrink_tries": counterexample.shrink_tries,
+        **counterexample.explained,
         "story": counterexample.story,
     }
 

@@ -60,6 +60,8 @@ class Counterexample:
     replays: int
     reproduced: int
     story: Mapping[str, Any]
+    explained: Mapping[str, Any] = field(default_factory=dict)
+    """What a run document says besides: ``because``, ``serial_orders``, ``serial_orders_more``, where there is any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from harness.db.controlled import ControlledConnection
 from harness.db.stage import PostgresStage, Program
-from harness.engine.execution import Chooser, Execution, Run
+from harness.engine.execution import Chooser, Clock, Execution, Run
 from harness.engine.recorder import Recorder
 from harness.marketplace.block import Nemesis
 from harness.verify.blame import blame_faults
@@ -34,7 +34,7 @@ class Player:
     def __init__(
         self, stage: PostgresStage, client: Client, entries: Mapping[str, frozenset[int]], *, keeps_locks: bool
     ) -> None:
-        self._stage = stage
+        self.stage = stage
         self._client = client
         self._entries = entries
         self._execution = Execution(stage, keeps_locks=keeps_locks)
@@ -57,21 +57,30 @@ class Player:
         struck = any(isinstance(program, Nemesis) for program in sessions.values())
         return cast, {} if struck else self._entries
 
-    def play(self, cast: Cast, entries: Mapping[str, frozenset[int]], chooser: Chooser) -> tuple[Run, tuple[Call, ...]]:
+    def play(
+        self,
+        cast: Cast,
+        entries: Mapping[str, frozenset[int]],
+        chooser: Chooser,
+        onlooker: Callable[[Clock], Clock] | None = None,
+    ) -> tuple[Run, tuple[Call, ...]]:
         """Run the sessions of ``cast`` to their ends: the run, and the calls with their steps in it.
+
+        ``onlooker`` makes what else wants to know when the sessions act; it passes everything on to what it is given.
 
         Raises ``Hang``, ``CouldNotRun`` for a program that left a transaction open, and what the chooser or the client
         raises; the sessions of such a run are ended.
         """
         self._recorder.clear()
         try:
-            self._stage.set_scene(cast, entries)
-            run = self._execution.run(chooser, self._recorder)
+            self.stage.set_scene(cast, entries)
+            clock = self._recorder if onlooker is None else onlooker(self._recorder)
+            run = self._execution.run(chooser, clock)
         except BaseException:
-            self._stage.drop_sessions()
+            self.stage.drop_sessions()
             raise
-        if (session := self._stage.session_in_transaction()) is not None:
-            self._stage.drop_sessions()
+        if (session := self.stage.session_in_transaction()) is not None:
+            self.stage.drop_sessions()
             raise CouldNotRun(
                 "transaction-left-open",
                 f"session {session} ended with a transaction open",
@@ -82,4 +91,4 @@ class Player:
 
     def dismiss(self) -> None:
         """End all sessions: what one of them still holds must not be taken for the next run's."""
-        self._stage.drop_sessions()
+        self.stage.drop_sessions()

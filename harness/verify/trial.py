@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from harness.engine.execution import Chooser, Run
+from harness.engine.execution import Chooser, Clock, Run
 from harness.explore.sparse import Sparse
 from harness.marketplace.names import Names
 from harness.marketplace.scenario import Scenario
@@ -35,29 +35,30 @@ class Trial:
         leaks: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
         self.scenario = scenario
-        self._connection = connection
+        self.connection = connection
         self._leaks = leaks
-        self._world = World(subject, scenario.start, scenario.operations)
-        self._world.install(connection)
-        self._player = player_of(self._world.names)
-        self._cast = self._player.cast(scenario.sessions)
-        self._prologue = [(self._player.cast(block.sessions), block.schedule) for block in scenario.prologue]
+        self.world = World(subject, scenario.start, scenario.operations)
+        self.world.install(connection)
+        self.player = player_of(self.world.names)
+        self._cast = self.player.cast(scenario.sessions)
+        self._prologue = [(self.player.cast(block.sessions), block.schedule) for block in scenario.prologue]
 
-    def run(self, chooser: Chooser) -> tuple[Run, History]:
+    def run(self, chooser: Chooser, onlooker: Callable[[Clock], Clock] | None = None) -> tuple[Run, History]:
         """Restore the start, run the prologue, run the sessions under ``chooser``, read the end.
 
-        The steps of the calls of the prologue are negative. Raises what ``Player.play`` raises.
+        ``onlooker`` is told of the steps of the sessions (``Player.play``). The steps of the calls of the
+        prologue are negative. Raises what ``Player.play`` raises.
         """
-        self._world.reset(self._connection)
+        self.world.reset(self.connection)
         before: Sequence[Call] = ()
         for cast, schedule in self._prologue:
-            run, calls = self._player.play(*cast, Sparse(schedule))
+            run, calls = self.player.play(*cast, Sparse(schedule))
             before = [*(moved(call, -run.steps) for call in before), *(moved(call, -run.steps) for call in calls)]
-        run, calls = self._player.play(*self._cast, chooser)
+        run, calls = self.player.play(*self._cast, chooser, onlooker)
         leaks = () if self._leaks is None else self._leaks()
         if leaks:
-            self._player.dismiss()
-        final = self._world.read(self._connection)
+            self.player.dismiss()
+        final = self.world.read(self.connection)
         history = History((*before, *calls), self.scenario.start, final, tuple(run.events), leaks)
         return run, history
 

@@ -16,7 +16,7 @@ from harness.report.lanes import lanes
 from harness.report.terminal import render
 
 HERE = Path(__file__).parent
-NAMES = ("holds", "violated_two", "violated_three", "not_exercised", "hang")
+NAMES = ("holds", "published", "violated_two", "violated_three", "not_exercised", "hang")
 
 
 def document(name: str) -> dict[str, Any]:

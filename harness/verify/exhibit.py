@@ -1,0 +1,103 @@
+"""The run of a counterexample once more, with an onlooker: what each step committed, read, and waited for.
+
+All of it is added to the story of the run, and none of it where the run was not the recorded one again: then the story
+says why it is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from harness.db.plan import Plan
+from harness.engine.execution import Run
+from harness.marketplace.start import State
+from harness.marketplace.subject import Subject
+from harness.verify.awaited import RowNames
+from harness.verify.onlooker import Onlooker
+from harness.verify.repeat import run_again
+from harness.verify.snapshots import snapshots
+from harness.verify.sources import sources
+from harness.verify.story import plain, tell
+from harness.verify.trial import Trial
+from harness.words.history import EventKind, History
+from harness.words.recording import Recording
+from harness.words.things import NOTHING, equal, things_in
+
+TRIES = 3
+"""A wait that the server breaks off at once can be over before anybody looks at it."""
+
+
+def exhibit(
+    subject: Subject, plan: Plan, trial: Trial, recording: Recording, run: Run, history: History
+) -> dict[str, Any]:
+    """The story of ``run``, which ``recording`` recorded, with what is seen when it is run once more."""
+    scenario = trial.scenario
+    story = tell(scenario, plan, run, history)
+    seen = _looked_at(trial, recording)
+    if isinstance(seen, str):
+        story["not_shown"] = seen
+    else:
+        show(story, seen, RowNames(subject, trial.world.names), recording.isolation)
+    story["sources"] = sources(subject, plan, (step["where"].rpartition(":")[0] for step in story["steps"]))
+    return story
+
+
+def _looked_at(trial: Trial, recording: Recording) -> Onlooker | str:
+    """Who has seen the run, or why nobody has."""
+    waits = sum(event.kind is EventKind.WAIT for event in recording.events)
+    left = TRIES
+    while True:
+        left -= 1
+        onlooker = Onlooker(trial)
+        try:
+            difference = run_again(onlooker, recording.decisions, recording.events, recording.outcome).difference
+        except psycopg.Error as error:
+            # Somebody has locked a table that the probes read, say.
+            return f"what is committed could not be read: {error}"
+        if not left or not (difference or len(onlooker.awaited) < waits):
+            return difference or onlooker
+
+
+def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: str) -> None:
+    """Add to the steps of a story what the onlooker saw in the same run."""
+    steps = story["steps"]
+    sessions = {name: number for number, name in enumerate(story["sessions"])}
+    awaited: dict[str, dict[str, Any]] = {}
+    for step, reads in zip(steps, snapshots(steps, onlooker.opened, isolation), strict=True):
+        number = step["step"]
+        if committed := list(commits(onlooker.committed[number - 1], onlooker.committed[number])):
+            step["commits"] = committed
+        if reads is not None:
+            step["reads"] = reads
+        for event in step["events"]:
+            name = event["session"]
+            if event["kind"] == "wait":
+                if (found := onlooker.awaited.get((number, sessions.get(name, -1)))) is not None:
+                    awaited[name] = rows.told(found)
+                if name in awaited:
+                    event["row"] = awaited[name]
+            elif event["kind"] == "wake":
+                awaited.pop(name, None)
+            elif event["kind"] == "deadlock":
+                event["cycle"] = list(cycle(event["peers"], awaited))
+                awaited.pop(name, None)
+
+
+def commits(before: State, after: State) -> Iterator[dict[str, str]]:
+    """What is another in the second state, in the words of ``harness.words.things``."""
+    if before is after:
+        return
+    old, new = things_in(plain(before)), things_in(plain(after))
+    for thing in dict.fromkeys([*old, *new]):
+        was, now = old.get(thing, NOTHING), new.get(thing, NOTHING)
+        if not equal(was, now):
+            yield {"name": " ".join(thing), "before": was, "after": now}
+
+
+def cycle(names: Sequence[str], awaited: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Who waits for whom, and for which row as far as it was seen, all around."""
+    for name, other in zip(names, [*names[1:], *names[:1]], strict=True):
+        yield {"session": name, "waits_for": other, **({"row": awaited[name]} if name in awaited else {})}

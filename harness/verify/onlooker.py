@@ -1,0 +1,70 @@
+"""Who watches one run of a trial and writes down what its sessions could not tell: what was there when.
+
+After each step it reads what is committed, by the subject's own probes, and of each wait the lock that is waited for.
+"""
+
+from __future__ import annotations
+
+from harness.db.observer import Awaited, Observer
+from harness.engine.execution import Chooser, Clock, Run
+from harness.marketplace.start import State
+from harness.verify.trial import Trial
+from harness.words.history import History
+
+
+class Onlooker:
+    """A ``harness.engine.campaign.Trial`` that runs another one and looks on; and the clock of that run.
+
+    ``committed`` is the state after each step (-1: before the first one), ``awaited`` the lock that a session waits for
+    since a step, ``opened`` the steps that were the first of a transaction.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._observer = Observer(trial.player.stage)
+        self._question = trial.world.question(trial.connection)
+        self._clock: Clock | None = None
+        self.committed: dict[int, State] = {}
+        self.awaited: dict[tuple[int, int], Awaited] = {}
+        self.opened: set[int] = set()
+
+    def run(self, chooser: Chooser) -> tuple[Run, History]:
+        """As the trial; one step at a time."""
+        return self._trial.run(_Single(chooser), self._beside)
+
+    def _beside(self, clock: Clock) -> Clock:
+        self._clock = clock
+        return self
+
+    def begins(self, step: int, session: int) -> None:
+        assert self._clock is not None
+        self._clock.begins(step, session)
+        if step == 0:
+            self._look(-1)
+        if self._observer.begins_transaction(session):
+            self.opened.add(step)
+
+    def settled(self, step: int) -> None:
+        assert self._clock is not None
+        self._clock.settled(step)
+        self._look(step)
+
+    def waits(self, step: int, session: int) -> None:
+        assert self._clock is not None
+        self._clock.waits(step, session)
+        if (found := self._observer.awaited(session)) is not None:
+            self.awaited[step, session] = found
+
+    def _look(self, step: int) -> None:
+        self.committed[step] = self._trial.world.state(self._observer.look(self._question))
+
+
+class _Single:
+    """A chooser whose sessions come to a halt after each step."""
+
+    def __init__(self, chooser: Chooser) -> None:
+        self.choose = chooser.choose
+
+    def stretch(self, position: int, enabled: tuple[int, ...], chosen: int) -> int:
+        del position, enabled, chosen
+        return 0
