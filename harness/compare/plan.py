@@ -16,6 +16,9 @@ ROUNDS_MAX = 250
 """For so many rounds there are leads and purchases in stock."""
 LEADS = 50_000
 
+SPARE = 20
+"""Calls of an operation before and after its rounds."""
+
 Values = Mapping[str, Any]
 
 
@@ -129,11 +132,13 @@ class Plan:
 
 def plan_for(subjects: Sequence[Subject], seed: int, *, leads: int = LEADS, only: Sequence[str] = ()) -> Plan:
     """What all of these subjects can be asked for."""
-    chosen = [name for name in NEEDS if all(_can(subject, name) for subject in subjects) and (not only or name in only)]
+    # What is in the tables is the same whichever operations are measured.
+    able = [name for name in NEEDS if all(_can(subject, name) for subject in subjects)]
+    chosen = [name for name in able if not only or name in only]
     lots, at = [], 0
-    for name in sorted(chosen, key=lambda name: NEEDS[name].rows in ("", "top_ups")):
+    for name in sorted(able, key=lambda name: NEEDS[name].rows in ("", "top_ups")):
         need = NEEDS[name]
-        size = need.calls * (ROUNDS_MAX + 2) + 2 if need.consumes else REUSED
+        size = need.calls * ROUNDS_MAX + SPARE if need.consumes else REUSED
         if need.rows in ("", "top_ups"):
             at = max(at, leads)
         lots.append(Lot(name, at, size, need.rows, need.method, need.status))

@@ -13,11 +13,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from harness.compare.calls import CallFailed
+from harness.compare.catalog import read_catalog
+from harness.compare.cause import causes
 from harness.compare.document import compare_document
 from harness.compare.measure import counters
 from harness.compare.plan import LEADS, Plan, plan_for
 from harness.compare.rounds import Tick, run_rounds
 from harness.compare.side import Side, make_ready
+from harness.compare.verdict import Word
 from harness.compare.version import Version
 from harness.db.any_server import AnyServer
 from harness.db.routines import CATALOG_ONLY, in_schemas
@@ -48,13 +52,18 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
     with _sides(server, options, plan) as (sides, databases), counters(server, list(databases.values())) as counting:
         functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
         courses, interrupted = run_rounds(sides, plan, counting, databases, began + options.budget_s, tick)
+        found = {
+            course.operation: causes_of(sides, course.operation, functions[course.operation])
+            for course in courses
+            if course.verdict is not None and course.verdict.word is Word.SLOWER
+        }
     return compare_document(
         options,
         plan,
         courses,
         server={"version": server.version, "local": server.local, "counted": counting is not None},
         functions=functions,
-        causes={},
+        causes=found,
         seconds=monotonic() - began,
         interrupted=interrupted,
     )
@@ -73,6 +82,18 @@ def called_functions(dsn: str, subject: Subject, operations: Sequence[str]) -> d
         ]
         for operation in operations
     }
+
+
+def causes_of(sides: Sequence[Side], operation: str, functions: Sequence[str]) -> list[dict[str, Any]]:
+    """What has changed between base and candidate for an operation, for the run document."""
+    base, candidate = sides[0], sides[1]
+    try:
+        executed = [side.explain(operation) for side in (base, candidate)]
+    except (psycopg.Error, CallFailed):
+        # Without auto_explain, or with nothing left in stock, there are still the catalogs to compare.
+        executed = [[], []]
+    catalogs = [read_catalog(side.dsn, side.subject) for side in (base, candidate)]
+    return [each.entry() for each in causes(*executed, *catalogs, functions)]
 
 
 def _plan(options: Options) -> Plan:

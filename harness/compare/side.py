@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from harness.compare.calls import Caller
+from harness.compare.explained import Executed, explain
 from harness.compare.plan import Plan
 from harness.compare.stock import fill
 from harness.marketplace.subject import Subject
@@ -24,10 +26,10 @@ SESSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one side did at a stretch, per call: its latencies one by one, the others as a mean; None: not measured."""
+    """What one side did at a stretch: the latency of each call, and the processor time of each where it was measured."""
 
     latencies_ns: tuple[int, ...]
-    cpu_ns: float | None
+    cpu_ns: tuple[int, ...]
 
 
 class Side:
@@ -62,11 +64,16 @@ class Side:
         asked = [self._plan.ask(operation, first + number) for number in range(self._plan.calls(operation))]
         self._done[operation] = first + len(asked)
         perform, clock = self._callers[session].perform, self._clocks[session]
-        before = cpu_ns(clock)
-        latencies = tuple(perform(operation, values) for values in asked)
-        after = cpu_ns(clock)
-        spent = None if before is None or after is None else (after - before) / len(asked)
-        return Batch(latencies, spent)
+        latencies, clocked = [], [cpu_ns(clock)]
+        for values in asked:
+            latencies.append(perform(operation, values))
+            clocked.append(cpu_ns(clock))
+        spent = tuple(after - before for before, after in pairwise(clocked) if before is not None and after is not None)
+        return Batch(tuple(latencies), spent)
+
+    def explain(self, operation: str) -> list[Executed]:
+        """What the next call of an operation executes. Raises what ``explained.explain`` raises."""
+        return explain(self.dsn, self.subject, self._plan, operation, self._done.get(operation, 0))
 
     def warm(self, operation: str) -> None:
         """One call on each session: what is planned once is planned now. Raises ``CallFailed``."""
