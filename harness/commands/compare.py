@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from harness import doors
-from harness.options import Database, Dsn, Positive, Whole, place, seconds
+from harness.options import REPORTS, Database, Dsn, Positive, Reports, Whole, place, seconds
 
 
 def compare(
@@ -23,6 +23,7 @@ def compare(
     leads: Positive = 50_000,
     database: Database = "auto",
     dsn: Dsn = None,
+    reports: Reports = REPORTS,
     json: Path | None = None,
 ) -> int:
     """Say whether CANDIDATE is slower than BASE: both on one server in the same minutes, in paired rounds.
@@ -44,7 +45,7 @@ def compare(
     leads:
         how many are in the tables
     json:
-        write the run document here
+        write a copy of the run document here
     """
     return doors.compare_versions(
         base=base,
@@ -55,5 +56,6 @@ def compare(
         strict=strict,
         leads=leads,
         database=place(dsn, database),
+        reports=reports,
         json_file=json,
     )

@@ -1,4 +1,4 @@
-"""What a call does inside: every statement of its functions with its plan, pages and WAL, as auto_explain tells them."""
+"""What a call does inside: every statement of its functions with its plan, pages and WAL, as auto_explain tells it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Listener:
             return
         explained = json.loads(told)
         root = explained["Plan"]
-        places = [each for each in _PLACE.finditer(context)]
+        places = list(_PLACE.finditer(context))
         depth = len(places)
         buffers, wal = _sum(root, "Shared Hit Blocks", "Shared Read Blocks"), _sum(root, "WAL Bytes")
         inside = [each for each in self.pending if each.depth > depth]

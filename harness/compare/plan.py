@@ -113,6 +113,7 @@ class Plan:
 
     stock: Stock
     operations: tuple[str, ...]
+    rounds: int = ROUNDS_MAX
 
     def ask(self, operation: str, number: int) -> Values:
         """The parameters of the call of this number, from 0: the same on every side."""
@@ -127,24 +128,26 @@ class Plan:
 
     def batches(self, operation: str) -> int:
         """How many batches its lot is enough for."""
-        return ROUNDS_MAX if NEEDS[operation].consumes else 100 * ROUNDS_MAX
+        return self.rounds if NEEDS[operation].consumes else 100 * self.rounds
 
 
-def plan_for(subjects: Sequence[Subject], seed: int, *, leads: int = LEADS, only: Sequence[str] = ()) -> Plan:
-    """What all of these subjects can be asked for."""
+def plan_for(
+    subjects: Sequence[Subject], seed: int, *, leads: int = LEADS, only: Sequence[str] = (), rounds: int = ROUNDS_MAX
+) -> Plan:
+    """What all of these subjects can be asked for, in so many rounds at most."""
     # What is in the tables is the same whichever operations are measured.
     able = [name for name in NEEDS if all(_can(subject, name) for subject in subjects)]
     chosen = [name for name in able if not only or name in only]
     lots, at = [], 0
     for name in sorted(able, key=lambda name: NEEDS[name].rows in ("", "top_ups")):
         need = NEEDS[name]
-        size = need.calls * ROUNDS_MAX + SPARE if need.consumes else REUSED
+        size = need.calls * rounds + SPARE if need.consumes else REUSED
         if need.rows in ("", "top_ups"):
             at = max(at, leads)
         lots.append(Lot(name, at, size, need.rows, need.method, need.status))
         at += size
     with_leads = max((lot.end for lot in lots if lot.rows in ("leads", "purchases")), default=1)
-    return Plan(Stock(seed, subjects[0].ids, max(leads, with_leads), tuple(lots)), tuple(chosen))
+    return Plan(Stock(seed, subjects[0].ids, max(leads, with_leads), tuple(lots)), tuple(chosen), rounds)
 
 
 def _can(subject: Subject, name: str) -> bool:

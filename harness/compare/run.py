@@ -18,7 +18,7 @@ from harness.compare.catalog import read_catalog
 from harness.compare.cause import causes
 from harness.compare.document import compare_document
 from harness.compare.measure import counters
-from harness.compare.plan import LEADS, Plan, plan_for
+from harness.compare.plan import LEADS, ROUNDS_MAX, Plan, plan_for
 from harness.compare.rounds import Tick, run_rounds
 from harness.compare.side import Side, make_ready
 from harness.compare.verdict import Word
@@ -43,6 +43,7 @@ class Options:
     strict: bool = False
     operations: tuple[str, ...] = ()
     leads: int = LEADS
+    rounds: int = ROUNDS_MAX
 
 
 def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
@@ -92,8 +93,8 @@ def causes_of(sides: Sequence[Side], operation: str, functions: Sequence[str]) -
     except (psycopg.Error, CallFailed):
         # Without auto_explain, or with nothing left in stock, there are still the catalogs to compare.
         executed = [[], []]
-    catalogs = [read_catalog(side.dsn, side.subject) for side in (base, candidate)]
-    return [each.entry() for each in causes(*executed, *catalogs, functions)]
+    before, after = (read_catalog(side.dsn, side.subject) for side in (base, candidate))
+    return [each.entry() for each in causes(executed[0], executed[1], before, after, functions)]
 
 
 def _plan(options: Options) -> Plan:
@@ -101,7 +102,7 @@ def _plan(options: Options) -> Plan:
     for name in options.operations:
         if not any(name in subject.calls for subject in subjects):
             raise UsageError("no-call", f"[calls] of neither subject has {name}", expected="a name of [calls]")
-    return plan_for(subjects, options.seed, leads=options.leads, only=options.operations)
+    return plan_for(subjects, options.seed, leads=options.leads, only=options.operations, rounds=options.rounds)
 
 
 @contextmanager

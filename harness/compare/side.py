@@ -26,7 +26,7 @@ SESSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one side did at a stretch: the latency of each call, and the processor time of each where it was measured."""
+    """What one side did at a stretch: the latency of each call, and where it was measured its processor time."""
 
     latencies_ns: tuple[int, ...]
     cpu_ns: tuple[int, ...]

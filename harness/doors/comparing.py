@@ -9,12 +9,10 @@ from tempfile import TemporaryDirectory
 
 from harness.compare.run import Options, compare
 from harness.compare.version import find_version
-from harness.doors.asking import opened, require_writable
-from harness.doors.saying import colour, exit_code, say, width
-from harness.report.compare import render_compare
+from harness.doors.asking import opened
+from harness.doors.saving import Saving
 from harness.report.progress import Progress
 from harness.resources import bundled
-from harness.verify.document import write_document
 from harness.verify.prepared import telling_of_a_lost_server
 
 
@@ -28,10 +26,11 @@ def compare_versions(
     strict: bool,
     leads: int,
     database: str,
+    reports: Path,
     json_file: Path | None,
 ) -> int:
     """Measure, report, save; returns the exit code."""
-    require_writable(json_file)
+    saving = Saving("compare", f"{base}-{candidate}", reports=reports, json_file=json_file)
     with TemporaryDirectory(prefix="harness-compare-") as scratch:
         options = Options(
             base=find_version(base, bundled("sql"), Path(scratch)),
@@ -45,7 +44,4 @@ def compare_versions(
         progress = Progress(sys.stderr, ["compare"], budget_s, None, words=("round", "rounds"))
         with opened(database) as server, telling_of_a_lost_server(), progress as shown:
             document = compare(server, options, shown.update)
-    say(render_compare(document, width=width(), colour=colour()))
-    if json_file is not None:
-        write_document(document, json_file)
-    return exit_code(document)
+    return saving.ended(document)

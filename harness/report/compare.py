@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -105,13 +107,13 @@ def name_of(function: Mapping[str, Any]) -> str:
 
 
 def figure_cell(figure: Mapping[str, Any] | None) -> str:
-    """``+10.2 % ±1.1``, or a dash."""
+    """``+10.2 % !``: the mark says slower, or that it cannot be told."""
     if figure is None or figure["increase"] is None:
         return "-"
     increase = figure["increase"]
     if increase["middle"] is None:
         return "from 0"
-    mark = " ?" if figure["verdict"] == "cannot_tell" else " !" if figure["verdict"] == "slower" else ""
+    mark = {"cannot_tell": " ?", "slower": " !"}.get(figure["verdict"], "")
     return share(increase["middle"]) + mark
 
 
@@ -162,3 +164,43 @@ def _slow(paper: Page, document: Mapping[str, Any]) -> Iterator[str]:
                 yield from paper.wrap(cause["text"], 2, 2)
             if not each["cause"]:
                 yield from paper.wrap("no cause was found: the statements, their plans and the source are the same", 2)
+
+
+def markdown_compare(document: Mapping[str, Any]) -> str:
+    """The same for a step summary or a pull request: the verdict, a table, the causes, what to run."""
+    figures = document["figures"]
+    head = ["function", "verdict", *(each["title"] for each in figures)]
+    rows = [
+        [
+            f"`{name_of(each)}`",
+            f"**{_WORDS[each['verdict']][0]}**" if each["verdict"] == "slower" else _WORDS[each["verdict"]][0],
+            *(figure_cell(figure) for figure in _in_order(document, each)),
+        ]
+        for each in document["functions"]
+    ]
+    lines = [
+        f"### {headline(document)}",
+        "",
+        basis(document),
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in [head, ["---", "---", *["--:"] * len(figures)], *rows]),
+        "",
+    ]
+    for each in document["functions"]:
+        if each["verdict"] == "slower":
+            lines += [f"**`{name_of(each)}`**", ""]
+            lines += [f"- {_unmarked(cause['text'])}" for cause in each["cause"]] or ["- no cause was found"]
+            lines.append("")
+    lines += [*(f"{note}  " for note in notes(document)), "", f"`{command(document)}`"]
+    return "\n".join(lines) + "\n"
+
+
+def command(document: Mapping[str, Any]) -> str:
+    """What to run to have it again."""
+    base, candidate = (shlex.quote(document[side]["given"]) for side in ("base", "candidate"))
+    return f"harness compare {base} {candidate} --seed {document['seed']}"
+
+
+def _unmarked(text: str) -> str:
+    """So that no character of a statement is taken for Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.report.compare import render_compare
 from harness.report.faults import render_faults
 from harness.report.junit import junit as verify_junit
 from harness.report.load import render_load
@@ -22,6 +23,7 @@ TEXT: Mapping[str, Callable[..., str]] = {
     "harness-model": render_model,
     "harness-load": render_load,
     "harness-monitor": render_monitor,
+    "harness-compare": render_compare,
 }
 """Each takes the document, and by name ``width``, ``colour`` and ``ascii_only``."""
 
