@@ -23,6 +23,7 @@ def compare(
     leads: Positive = 50_000,
     database: Database = "auto",
     dsn: Dsn = None,
+    baseline: Path | None = None,
     reports: Reports = REPORTS,
     json: Path | None = None,
 ) -> int:
@@ -31,7 +32,7 @@ def compare(
     Parameters
     ----------
     base:
-        a subject, or a git revision of one: main:reference, HEAD~1:sql/crm
+        a subject, a git revision of one (main:reference, HEAD~1:sql/crm), or the document of a saved comparison
     candidate:
         likewise
     operation:
@@ -44,6 +45,8 @@ def compare(
         exit 6 when it cannot be told of some function
     leads:
         how many are in the tables
+    baseline:
+        add the candidate's figures to the history in this directory, reports/baseline say
     json:
         write a copy of the run document here
     """
@@ -56,6 +59,7 @@ def compare(
         strict=strict,
         leads=leads,
         database=place(dsn, database),
+        baseline=baseline,
         reports=reports,
         json_file=json,
     )

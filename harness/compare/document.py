@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from harness.compare.figure import FIGURES
 from harness.compare.plan import Plan
 from harness.compare.rounds import Course
-from harness.compare.verdict import ALPHA, FigureVerdict, Word
+from harness.compare.verdict import ALPHA, FigureVerdict, Word, shared
 from harness.compare.version import Version
-from harness.stats.paired import Interval
+from harness.stats.paired import Interval, interval
 from harness.words.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def compare_document(
     interrupted: bool,
 ) -> dict[str, Any]:
     """The whole document. ``functions`` and ``causes`` are by operation."""
+    alpha = shared(len(courses)).slower
     entries = [
-        _function(course, plan, functions.get(course.operation, ()), causes.get(course.operation, ()))
+        _function(course, plan, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha)
         for course in courses
     ]
     verdict = overall([Word(each["verdict"]) for each in entries])
@@ -101,7 +102,11 @@ def _version(version: Version) -> dict[str, Any]:
 
 
 def _function(
-    course: Course, plan: Plan, functions: Sequence[str], causes: Sequence[Mapping[str, Any]]
+    course: Course,
+    plan: Plan,
+    functions: Sequence[str],
+    causes: Sequence[Mapping[str, Any]],
+    alpha: float,
 ) -> dict[str, Any]:
     verdict = course.verdict
     return {
@@ -112,14 +117,14 @@ def _function(
         "rounds": len(course.rounds),
         "calls": len(course.rounds) * plan.calls(course.operation),
         "reason": course.reason or None,
-        "figures": [_figure(each, course) for each in verdict.figures] if verdict else [],
+        "figures": [_figure(each, course, alpha) for each in verdict.figures] if verdict else [],
         "latency": {side: _latency(times) for side, times in course.latencies_ns.items()},
         "lock_waits": None,
         "cause": list(causes),
     }
 
 
-def _figure(verdict: FigureVerdict, course: Course) -> dict[str, Any]:
+def _figure(verdict: FigureVerdict, course: Course, alpha: float) -> dict[str, Any]:
     return {
         "id": verdict.figure.id,
         "verdict": str(verdict.word),
@@ -128,6 +133,20 @@ def _figure(verdict: FigureVerdict, course: Course) -> dict[str, Any]:
         "increase": _interval(verdict.increase),
         "against_itself": _interval(verdict.noise),
         "off": verdict.off,
+        "levels": {side: _level(course, side, verdict.figure.id, alpha) for side in ("base", "candidate")},
+    }
+
+
+def _level(course: Course, side: str, figure: str, alpha: float) -> dict[str, float | None] | None:
+    """Between which limits the side's own median is: what a later run can be compared with."""
+    values = [value for each in course.rounds if (value := each[side].get(figure)) is not None]
+    if not values:
+        return None
+    found = interval(values, alpha, alpha)
+    unit = 1000 if figure in ("cpu", "p50") else 1
+    return {
+        "lower": round(found.lower / unit, 3) if isfinite(found.lower) else None,
+        "upper": round(found.upper / unit, 3) if isfinite(found.upper) else None,
     }
 
 

@@ -37,11 +37,16 @@ class Saving:
         self._copy, self._junit_file = json_file, junit_file
         require_writable(json_file, junit_file, self.path)
 
+    @property
+    def began(self) -> str:
+        """When, in UTC, as the document has it."""
+        return f"{self._began:%Y-%m-%dT%H:%M:%SZ}"
+
     def stamped(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The document with the ``run`` that it is of."""
         run = {
             "id": self.id,
-            "began": f"{self._began:%Y-%m-%dT%H:%M:%SZ}",
+            "began": self.began,
             "command": command_line(),
             "harness": __version__,
         }

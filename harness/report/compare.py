@@ -86,7 +86,13 @@ def basis(document: Mapping[str, Any]) -> str:
 def notes(document: Mapping[str, Any]) -> Iterator[str]:
     """The A/A line, and what could not be measured."""
     itself = document["against_itself"]
-    if itself["widest"] is not None:
+    if not document["paired"]:
+        saved = [document[side]["saved"] for side in ("base", "candidate") if document[side]["saved"]]
+        yield (
+            f"NOT PAIRED, with a saved run ({', '.join(saved)}): weaker. Processor time and latency count only where "
+            "they differ by more than two runs of one version can"
+        )
+    elif itself["widest"] is not None:
         widest = itself["widest"]
         said = f"A/A: the base against itself differs by at most {share(abs(widest['share']), sign=False)}"
         said += f" ({widest['figure']} of {widest['function']})"
@@ -138,7 +144,7 @@ def _width(function: Mapping[str, Any]) -> str:
     """How far the interval of the least certain figure reaches to each side."""
     widths = []
     for each in function["figures"]:
-        if each["verdict"] == "cannot_tell":
+        if each["verdict"] == "cannot_tell" and not each["off"]:
             increase = each["increase"]
             if increase["lower"] is None or increase["upper"] is None:
                 return "too few rounds"

@@ -26,6 +26,7 @@ _PLAIN = {
     "◂": "<",
     "↯": "!",
     "≤": "<=",
+    "±": "+-",
 }
 """What stands for each of our characters where there is only ASCII."""
 
