@@ -14,9 +14,11 @@ from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
 from harness.commands.compare import compare
+from harness.commands.gate import gate
 from harness.commands.load import load
 from harness.commands.monitor import monitor
 from harness.commands.serve import serve
+from harness.commands.smoke import smoke
 from harness.configuration import configure
 from harness.options import (
     REPORTS,
@@ -52,9 +54,11 @@ configure(app)
 database_app = App(name="db", help="A PostgreSQL server to look around in: start, stop, status, psql.")
 app.command(database_app)
 app.command(compare)
+app.command(gate)
 app.command(load)
 app.command(monitor)
 app.command(serve)
+app.command(smoke)
 
 
 @app.command

@@ -1,14 +1,15 @@
 """Options that are not on the command line: ``HARNESS_...`` in the environment, ``[tool.harness]`` in pyproject.toml.
 
 One list of settings serves all commands: each takes those of its own options, and what is an option of no command is a
-mistake that is named. The command line goes over the environment, and that over the file.
+mistake that is named. A table named as a command (``[tool.harness.gate]``) is for that one, and goes over the list.
+The command line goes over the environment, and that over the file.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -47,21 +48,44 @@ def configure(app: App) -> None:
         path = _nearest()
         if path is None:
             return
-        settings = {name.replace("_", "-"): value for name, value in _settings(path).items()}
-        known = option_names(app)
-        for name in settings:
-            if name not in known:
-                close = get_close_matches(name, known, 1)
-                raise UsageError(
-                    "unknown-setting",
-                    f"{path}: [tool.harness] has {name!r}, which is no option",
-                    expected=f"some of {', '.join(sorted(known))}",
-                    remedy=f"did you mean {close[0]!r}?" if close else "",
-                )
+        settings, tables = _settings_and_tables(app, path)
+        _refuse_unknown(settings, option_names(app), f"{path}: [tool.harness]")
+        for name, table in tables.items():
+            leaf = app[name].assemble_argument_collection()
+            _refuse_unknown(table, frozenset(_names(leaf)), f"{path}: [tool.harness.{name}]")
+        settings |= tables.get(" ".join(commands), {})
         own = {name: value for name, value in settings.items() if name in _names(arguments)}
         Dict(own, source=f"{path}: [tool.harness]", use_commands_as_keys=False)(command, commands, arguments)
 
     app.config = (refuse_misspelt_variables, _Variables(PREFIX, command=False), read_project_file)
+
+
+def _settings_and_tables(app: App, path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The settings of all commands, and those of single ones by their names."""
+    settings: dict[str, Any] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in _settings(path).items():
+        if isinstance(value, dict) and name in app and app[name].default_command is not None:
+            tables[name] = _dashed(value)
+        else:
+            settings |= _dashed({name: value})
+    return settings, tables
+
+
+def _dashed(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in settings.items()}
+
+
+def _refuse_unknown(settings: Collection[str], known: frozenset[str], where: str) -> None:
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            raise UsageError(
+                "unknown-setting",
+                f"{where} has {name!r}, which is no option",
+                expected=f"some of {', '.join(sorted(known))}",
+                remedy=f"did you mean {close[0]!r}?" if close else "",
+            )
 
 
 def option_names(app: App) -> frozenset[str]:

@@ -15,7 +15,10 @@ from harness.cli import app
 from harness.configuration import option_names
 
 PAGE = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text()
-ALONE = ("verify", "explore", "faults", "model", "replay", "scenarios", "monitor", "serve", "load", "compare")
+ALONE = (
+    *("verify", "explore", "faults", "model", "gate", "smoke", "replay", "scenarios"),
+    *("monitor", "serve", "load", "compare"),
+)
 GROUPED = ("db start", "db stop", "db status", "db psql")
 COMMANDS = (*ALONE, *GROUPED)
 
@@ -84,6 +87,8 @@ def test_the_defaults_are_as_the_page_says() -> None:
 
 
 def test_the_settings_are_options() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    settings = tomllib.loads(text)["tool"]["harness"]
-    assert set(settings) <= option_names(app)
+    general, gate = (
+        tomllib.loads(text)["tool"]["harness"] for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    )
+    assert set(general) <= option_names(app)
+    assert {f"--{name}" for name in gate["gate"]} <= options_of(command("gate").assemble_argument_collection())

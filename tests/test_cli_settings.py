@@ -76,6 +76,14 @@ def test_each_command_takes_what_is_its_own(
     assert "not on before" in capsys.readouterr().out
 
 
+def test_a_table_of_a_command_is_for_that_one_and_goes_over_the_list(project: Path, asked: dict[str, object]) -> None:
+    settings(project, "seed = 3\nsubject = 'published'\n[tool.harness.verify]\nseed = 4\nmax_schedules = 9")
+    assert main(["verify"]) == 0
+    assert (asked["seed"], asked["subject_name"], asked["max_schedules"]) == (4, "published", 9)
+    assert main(["explore", "two-buyers-one-lead"]) == 0
+    assert (asked["seed"], asked["subject_name"], asked["most"]) == (3, "published", None)
+
+
 def test_what_is_no_option_is_asked_on_the_command_line(
     project: Path, asked: dict[str, object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,8 +108,9 @@ def test_the_file_of_a_directory_above_counts(
 
 
 WRONG = {
-    "budgte = '6s'": "pyproject.toml: [tool.harness] has 'budgte', which is no option; expected some of arrivals,",
-    "verify = {budget = '6s'}": "[tool.harness] has 'verify', which is no option",
+    "budgte = '6s'": "pyproject.toml: [tool.harness] has 'budgte', which is no option; expected some of annotate,",
+    "verify = {users = 3}": "[tool.harness.verify] has 'users', which is no option; expected some of budget,",
+    "db = {port = 3}": "[tool.harness] has 'db', which is no option",
     "file = 'x.json'": "[tool.harness] has 'file', which is no option",
     "seed = 'x'": "Invalid value for [seed]: 'x' is no whole number (",
     "seed = 1.5": "pyproject.toml: [tool.harness])",

@@ -2,6 +2,7 @@
 
 from harness.doors.calling import called
 from harness.doors.comparing import compare_versions
+from harness.doors.gating import gate
 from harness.doors.keeping import database_status, psql, start_database, stop_database
 from harness.doors.listing import list_scenarios
 from harness.doors.living import model
@@ -11,6 +12,7 @@ from harness.doors.replaying import replay
 from harness.doors.saying import INTERRUPTED
 from harness.doors.serving import serve
 from harness.doors.sweeping import faults
+from harness.doors.trying import smoke
 from harness.doors.verifying import explore, verify
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "database_status",
     "explore",
     "faults",
+    "gate",
     "list_loads",
     "list_scenarios",
     "load",
@@ -28,6 +31,7 @@ __all__ = [
     "psql",
     "replay",
     "serve",
+    "smoke",
     "start_database",
     "stop_database",
     "verify",

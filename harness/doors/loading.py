@@ -102,7 +102,7 @@ def load(
         if prepared is not None:
             document = prepare_load(server, plan, folder, _wait_for_ctrl_c, _tell)
         else:
-            with _progress(duration_s) as tick:
+            with progress(duration_s) as tick:
                 document = run_load(server, plan, folder, tick, _tell)
     return saving.ended(document)
 
@@ -123,8 +123,8 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _progress(seconds: float) -> Iterator[Callable[[int], None]]:
-    """Begins with the first request: before it there is something to be read."""
+def progress(seconds: float) -> Iterator[Callable[[int], None]]:
+    """For who watches. It begins with the first request: before it there is something to be read."""
     with ExitStack() as entered:
         shown: list[Progress] = []
 

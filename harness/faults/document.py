@@ -45,6 +45,10 @@ class Swept:
     interrupted: bool
     reports: Sequence[ScenarioReport]
     skipped: Mapping[str, str]
+    limit_s: float | None = None
+    """When it was to end, whatever had been run."""
+    shard: Mapping[str, Any] | None = None
+    """Which part of a whole this is, if it is one."""
 
 
 def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
@@ -53,7 +57,6 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
     properties = [property_entry(each, reports, schedule_files) for each in PROPERTIES]
     struck = Counter(fault for report in reports for _, fault in report.strikes.runs.elements())
     unstruck = [str(fault) for fault in swept.faults if not struck[str(fault)]]
-    code = _judge([Verdict(entry["verdict"]) for entry in properties], unstruck)
     names = {case.scenario([fault], beside=needs_another(fault)).name for case in swept.cases for fault in swept.faults}
     singles = [report for report in reports if report.name in names]
     drawn = [report for report in reports if report.name not in names]
@@ -65,8 +68,7 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "subject": subject_entry(swept.subject, swept.points),
-        "verdict": _WORDS[code],
-        "exit_code": int(code),
+        **judgement([Verdict(entry["verdict"]) for entry in properties], unstruck, part=swept.shard is not None),
         "interrupted": swept.interrupted,
         "seed": swept.seed,
         "server": dict(swept.server),
@@ -86,6 +88,8 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
         "properties": properties,
         "scenarios": [scenario_entry(report) for report in reports],
         "skipped": [{"name": name, "why": why} for name, why in swept.skipped.items()],
+        **({} if swept.limit_s is None else {"limits": {"seconds": swept.limit_s}}),
+        **({} if swept.shard is None else {"shard": dict(swept.shard)}),
     }
 
 
@@ -145,10 +149,17 @@ def needs_another(fault: Fault) -> bool:
     return fault.kind is FaultKind.LOCK_TIMEOUT
 
 
-def _judge(verdicts: Sequence[Verdict], unstruck: Sequence[str]) -> ExitCode:
-    """As a verification is judged; and where a fault that was asked for found nothing to strike, nothing holds."""
+def judgement(verdicts: Sequence[Verdict], unstruck: Sequence[str], *, part: bool) -> dict[str, Any]:
+    """As a verification is judged; and where a fault that was asked for found nothing to strike, nothing holds.
+
+    A ``part`` of a whole can break it, and cannot say that it holds.
+    """
     code = exit_code(verdicts, [], strict=False)
-    return ExitCode.NOT_EXERCISED if code is ExitCode.HOLDS and unstruck else code
+    if code is ExitCode.HOLDS and unstruck:
+        code = ExitCode.NOT_EXERCISED
+    if part and code in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED):
+        return {"verdict": "unbroken", "exit_code": int(ExitCode.HOLDS)}
+    return {"verdict": _WORDS[code], "exit_code": int(code)}
 
 
 def _is_raced(report: ScenarioReport) -> bool:

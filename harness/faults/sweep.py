@@ -26,6 +26,7 @@ from harness.marketplace.subject import Subject
 from harness.verify.orders import Order
 from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
 from harness.verify.run import playable
+from harness.verify.shards import Planned, Shard
 from harness.verify.share import Progress
 from harness.verify.workers import run_workers
 from harness.words.errors import UsageError
@@ -44,13 +45,14 @@ DRAWN_EACH = 20
 SQLSTATES = ("XX000", "40001", "23505")
 """The errors that are raised where no others are asked for: internal error, serialization failure, unique violation."""
 
-Planned = tuple[Scenario, int | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """What to sweep. ``pairs`` and ``beside`` are numbers of schedules, ``schedule_files`` the directory for those of
-    counterexamples; single faults are tried in every schedule of up to ``bound`` preemptions."""
+    counterexamples; single faults are tried in every schedule of up to ``bound`` preemptions.
+
+    ``seconds`` ends it earlier; ``shard`` is the part that is to be run, in which an operation's single faults stay
+    together."""
 
     subject: Subject
     cases: Sequence[Case]
@@ -63,6 +65,8 @@ class Sweep:
     workers: int = 1
     replays: int = 10
     bound: int = PREEMPTIONS_MAX
+    seconds: float | None = None
+    shard: Shard | None = None
 
 
 def chosen_faults(kinds: Sequence[str] | None, sqlstates: Sequence[str] | None) -> list[Fault]:
@@ -96,11 +100,19 @@ def chosen_cases(known: dict[str, Case], names: Sequence[str] | None) -> list[Ca
 
 
 def planned(sweep: Sweep) -> list[Planned]:
-    """All scenarios of the sweep, each with the number of schedules to draw; None where all are to be run."""
-    singles: list[Planned] = [
-        # Nobody has to wait for a lock while there is nobody else.
-        (case.scenario([fault], beside=True), TIMEOUTS) if needs_another(fault) else (case.scenario([fault]), None)
-        for case, fault in product(sweep.cases, sweep.faults)
+    """All scenarios of the whole sweep, each with the number of schedules to draw; None where all are to be run."""
+    return [each for group in _groups(sweep) for each in group]
+
+
+def _groups(sweep: Sweep) -> list[list[Planned]]:
+    """Those with single faults, case by case; then one by one those of which schedules are drawn."""
+    singles: list[list[Planned]] = [
+        [
+            # Nobody has to wait for a lock while there is nobody else.
+            (case.scenario([fault], beside=True), TIMEOUTS) if needs_another(fault) else (case.scenario([fault]), None)
+            for fault in sweep.faults
+        ]
+        for case in sweep.cases
     ]
     random = Random(f"{sweep.seed}:faults")
     twice = [
@@ -112,12 +124,23 @@ def planned(sweep: Sweep) -> list[Planned]:
         for case, fault in product(sweep.cases, sweep.faults)
         if not needs_another(fault)
     ]
-    return [*singles, *_drawn(twice, sweep.pairs, random), *_drawn(raced, sweep.beside, random)]
+    drawn = [*_drawn(twice, sweep.pairs, random), *_drawn(raced, sweep.beside, random)]
+    return [*singles, *([each] for each in drawn)]
+
+
+def mine(sweep: Sweep) -> tuple[list[Planned], dict[str, str]]:
+    """The scenarios of the sweep, or of its shard, that its subject can play, and why it cannot play others.
+
+    Raises ``UsageError`` for none.
+    """
+    _, skipped = playable(sweep.subject, [scenario for scenario, _ in planned(sweep)])
+    groups = [able for group in _groups(sweep) if (able := [each for each in group if each[0].name not in skipped])]
+    return [each for group in (sweep.shard.of_groups(groups) if sweep.shard else groups) for each in group], skipped
 
 
 def playable_names(sweep: Sweep) -> list[str]:
-    """The scenarios of the sweep that its subject can play. Raises ``UsageError`` for none."""
-    return [scenario.name for scenario in playable(sweep.subject, [scenario for scenario, _ in planned(sweep)])[0]]
+    """The scenarios that are to be run. Raises ``UsageError`` for none."""
+    return [scenario.name for scenario, _ in mine(sweep)[0]]
 
 
 def _drawn(scenarios: Sequence[Scenario], schedules: int, random: Random) -> list[Planned]:
@@ -136,9 +159,7 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
     """
     began = time.monotonic()
     subject = sweep.subject
-    plans = planned(sweep)
-    _, skipped = playable(subject, [scenario for scenario, _ in plans])
-    plans = [plan for plan in plans if plan[0].name not in skipped]
+    plans, skipped = mine(sweep)
     require_superuser(server)
     server.ensure_roles(subject.roles)
     workers = max(1, min(sweep.workers, len(plans)))
@@ -152,7 +173,7 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
                 local=server.local,
                 core=choose_core(number) if server.local else None,
                 scenarios=tuple(plans[number::workers]),
-                seconds=None,
+                seconds=sweep.seconds,
                 seed=sweep.seed,
                 isolation=sweep.isolation,
                 replays=sweep.replays,
@@ -172,10 +193,25 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
             faults=sweep.faults,
             wanted={"pairs": sweep.pairs, "beside": sweep.beside},
             seed=sweep.seed,
+            limit_s=sweep.seconds,
             seconds=time.monotonic() - began,
             interrupted=interrupted,
             reports=reports,
             skipped=skipped,
+            shard=_shard_entry(sweep),
         ),
         sweep.schedule_files,
     )
+
+
+def _shard_entry(sweep: Sweep) -> dict[str, Any] | None:
+    """What a part must tell for the parts to be merged (``harness.faults.merge``)."""
+    if sweep.shard is None:
+        return None
+    return {
+        "index": sweep.shard.index,
+        "of": sweep.shard.of,
+        "scenarios": [scenario.name for scenario, _ in planned(sweep)],
+        "operations": [case.name for case in sweep.cases],
+        "isolation": sweep.isolation,
+    }

@@ -77,6 +77,10 @@ def under_faults(name: str, faults: Mapping[str, Any]) -> str:
             return (
                 f"NOT EXERCISED: nothing on {name} could be struck by {', '.join(faults['never_struck']) or 'a fault'}"
             )
+        case "unbroken":
+            return (
+                f"UNBROKEN: {part_name(faults)} breaks nothing under faults; whether all holds is for the whole to say"
+            )
     kept = f"{count(faults['strikes'], 'fault')} at {count(faults['steps'], 'step')}"
     return f"HOLDS: {name} keeps every property through {kept}"
 

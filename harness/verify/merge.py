@@ -28,14 +28,18 @@ _GRAVEST_FIRST = (
 
 def merged(documents: Sequence[Document]) -> dict[str, Any]:
     """The document of the whole. Raises ``UsageError`` where these are not all parts of one verification, each once."""
-    shards = _all_of_one(documents)
+    shards = all_of_one(documents, FORMAT)
     first = shards[0]
     whole = first["shard"]
     place = {name: number for number, name in enumerate(whole["scenarios"])}
     scenarios = sorted((each for shard in shards for each in shard["scenarios"]), key=lambda each: place[each["name"]])
     # What is judged without scenarios (who may call) comes last.
     ids = dict.fromkeys([*whole["properties"], *(each["id"] for shard in shards for each in shard["properties"])])
-    properties = [_property(each, shards, scenarios, place) for each in ids]
+    properties = [
+        # What no scenario names is judged once.
+        merged_property(each, shards, scenarios, place) if each in whole["properties"] else _told(each, shards)[0]
+        for each in ids
+    ]
     verdicts = [Verdict(each["verdict"]) for each in properties]
     certificates = [Certificate(each["certificate"]) for each in scenarios]
     reached = frozenset[int]().union(*(shard["shard"]["reached"] for shard in shards))
@@ -43,11 +47,7 @@ def merged(documents: Sequence[Document]) -> dict[str, Any]:
         **{name: value for name, value in first.items() if name not in ("shard", "run")},
         **judgement(verdicts, certificates, strict=first["strict"], part=False),
         "interrupted": any(shard["interrupted"] for shard in shards),
-        "server": {
-            **first["server"],
-            "workers": sum(shard["server"]["workers"] for shard in shards),
-            **{name: all(shard["server"][name] for shard in shards) for name in ("local", "pinned")},
-        },
+        "server": merged_server(shards),
         "seconds": max(shard["seconds"] for shard in shards),
         **{name: sum(shard[name] for shard in shards) for name in ("schedules", "distinct_schedules")},
         "properties": properties,
@@ -56,16 +56,27 @@ def merged(documents: Sequence[Document]) -> dict[str, Any]:
     }
 
 
-def _all_of_one(documents: Sequence[Document]) -> list[Document]:
-    """The parts in their order."""
+def merged_server(shards: Sequence[Document]) -> dict[str, Any]:
+    """Where the parts were run, as one entry."""
+    servers = [shard["server"] for shard in shards]
+    return {
+        **servers[0],
+        "workers": sum(each["workers"] for each in servers),
+        **{name: all(each[name] for each in servers) for name in ("local", "pinned")},
+    }
+
+
+def all_of_one(documents: Sequence[Document], wanted: str) -> list[Document]:
+    """The parts in their order. ``UsageError`` where they are not of one run in the ``wanted`` format, each once."""
     if not documents:
         raise UsageError("no-shards", "there is nothing to merge", expected="the documents of all shards")
     for document in documents:
-        if document.get("format") != FORMAT or "shard" not in document:
+        if document.get("format") != wanted or not document.get("shard"):
             raise UsageError(
                 "not-a-shard",
-                f"one of the documents is no shard of a verification ({document.get('format', 'no run document')})",
-                expected="documents of harness verify --shard",
+                f"one of the documents is no shard ({document.get('format', 'no run document')})",
+                expected=f"shards in the format {wanted}",
+                remedy="name the documents of runs with --shard alone",
             )
     first = documents[0]
     for document in documents[1:]:
@@ -95,11 +106,11 @@ def _common(document: Document) -> dict[str, Any]:
         "the number of shards": shard["of"],
         "the subject": document["subject"],
         "the version of the harness": document.get("run", {}).get("harness"),
-        "the version of PostgreSQL": document["server"]["version"],
-        **{f"the {name}" if name != "strict" else "--strict": document[name] for name in ("seed", "limits", "strict")},
-        "the isolation": shard["isolation"],
-        "the scenarios": shard["scenarios"],
-        "what can be covered": shard["sites"],
+        "the version of PostgreSQL": document.get("server", {}).get("version"),
+        **{f"the {name}": document.get(name) for name in ("seed", "limits")},
+        "--strict": document.get("strict"),
+        **{f"the {name}": shard.get(name) for name in ("isolation", "scenarios", "operations")},
+        "what can be covered": shard.get("sites"),
     }
 
 
@@ -107,13 +118,19 @@ def _name(document: Document) -> str:
     return f"{document['shard']['index']}/{document['shard']['of']}"
 
 
-def _property(
+def _told(property_id: str, shards: Sequence[Document]) -> list[Document]:
+    """What the parts say of a property."""
+    return [each for shard in shards for each in shard["properties"] if each["id"] == property_id]
+
+
+def merged_property(
     property_id: str, shards: Sequence[Document], scenarios: Sequence[Document], place: Mapping[str, int]
 ) -> dict[str, Any]:
-    """One property of the whole, from what the parts say of it and from what each scenario saw."""
-    told = [each for shard in shards for each in shard["properties"] if each["id"] == property_id]
-    if property_id not in shards[0]["shard"]["properties"]:
-        return dict(told[0])  # judged once, without scenarios
+    """One property of the whole, from what the parts say of it and from what each scenario saw.
+
+    ``scenarios`` are the entries of all, in their order, which ``place`` tells by name.
+    """
+    told = _told(property_id, shards)
     given = {Verdict(each["verdict"]) for each in told}
     verdict = next((each for each in _GRAVEST_FIRST if each in given), Verdict.NOT_APPLICABLE)
     found = [each["counterexample"] for each in told if each["counterexample"]]

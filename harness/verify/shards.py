@@ -31,25 +31,30 @@ class Shard:
 
     def of_all(self, planned: Sequence[Planned]) -> list[Planned]:
         """What this shard has to do, in the order of ``planned``. Raises ``UsageError`` where a shard has nothing."""
-        if self.of > len(planned):
+        return [each for group in self.of_groups([[each] for each in planned]) for each in group]
+
+    def of_groups(self, groups: Sequence[Sequence[Planned]]) -> list[Sequence[Planned]]:
+        """The same for scenarios that must stay together."""
+        if self.of > len(groups):
             raise UsageError(
                 "too-many-shards",
-                f"--shard {self} deals {len(planned)} scenarios out to {self.of} shards",
-                expected=f"at most {len(planned)} shards",
+                f"--shard {self} deals {len(groups)} scenarios out to {self.of} shards",
+                expected=f"at most {len(groups)} shards",
                 remedy="give fewer, or select more scenarios",
             )
-        return dealt(planned, self.of)[self.index - 1]
+        return dealt(groups, self.of)[self.index - 1]
 
 
-def dealt(planned: Sequence[Planned], shards: int) -> list[list[Planned]]:
-    """The scenarios in so many parts of about the same cost: the dearest first, each to the part with least to do."""
+def dealt(groups: Sequence[Sequence[Planned]], shards: int) -> list[list[Sequence[Planned]]]:
+    """The groups in so many parts of about the same cost: the dearest first, each to the part with least to do."""
+    costs = [sum(map(_cost, group)) for group in groups]
     parts: list[list[int]] = [[] for _ in range(shards)]
-    costs = [0] * shards
-    for number in sorted(range(len(planned)), key=lambda number: (-_cost(planned[number]), number)):
-        part = min(range(shards), key=lambda part: (costs[part], part))
+    spent = [0] * shards
+    for number in sorted(range(len(groups)), key=lambda number: (-costs[number], number)):
+        part = min(range(shards), key=lambda part: (spent[part], part))
         parts[part].append(number)
-        costs[part] += _cost(planned[number])
-    return [[planned[number] for number in sorted(part)] for part in parts]
+        spent[part] += costs[number]
+    return [[groups[number] for number in sorted(part)] for part in parts]
 
 
 def _cost(planned: Planned) -> int:

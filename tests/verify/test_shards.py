@@ -145,7 +145,7 @@ def test_parts_of_different_runs_are_not_merged(
         (lambda parts: [*parts, parts[0]], "shard 3/3 is there twice"),
         (lambda parts: [parts[1], parts[1]], "shard 2/3 is missing, 3/3 is missing, 1/3 is there twice"),
         (lambda _: [], "nothing to merge"),
-        (lambda parts: [*parts, {"format": "harness-load"}], r"no shard of a verification \(harness-load\)"),
+        (lambda parts: [*parts, {"format": "harness-load"}], r"is no shard \(harness-load\)"),
     ],
 )
 def test_each_part_must_be_there_once(
@@ -180,10 +180,16 @@ def test_parts_cost_about_the_same() -> None:
 
     cheap = [named(number, sessions=alone) for number in range(6)]
     dear = [named(number) for number in range(6, 12)]
-    parts = dealt([*cheap, *dear], 3)
+    parts = [[each for group in part for each in group] for part in dealt([[each] for each in [*cheap, *dear]], 3)]
     assert [sum(len(scenario.sessions) > 1 for scenario, _ in part) for part in parts] == [2, 2, 2]
     assert [len(part) for part in parts] == [4, 4, 4]
-    assert all(first.name < second.name for part in dealt(cheap, 2) for (first, _), (second, _) in pairwise(part))
+    assert all(first.name < second.name for part in parts for (first, _), (second, _) in pairwise(part[:2]))
+
+
+def test_what_must_stay_together_does() -> None:
+    race = stall.scenario("race")
+    groups = [[(replace(race, name=f"{group}-{number}"), 5) for number in range(3)] for group in "abcd"]
+    assert dealt(groups, 2) == [[groups[0], groups[2]], [groups[1], groups[3]]]
 
 
 def test_a_part_without_anything_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,205 @@
+"""The parts of a gate, each run as its own command would run it, with what time it is given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from harness.compare.run import Options as Comparison
+from harness.compare.run import compare
+from harness.compare.version import Version, find_version
+from harness.db.provision import chosen_source, is_dsn, provision
+from harness.doors.asking import cases, opened, scenarios_of
+from harness.doors.loading import progress
+from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
+from harness.gate.part import COMPARE, FAULTS, LOAD, NAMES, TESTS, VERIFY
+from harness.gate.project_tests import run_tests
+from harness.gate.revision import changed, folder_at, merge_base
+from harness.load.generator import require_locust
+from harness.load.plan import Plan, find_scenario
+from harness.load.service import require_api
+from harness.marketplace.subject import Subject
+from harness.report.progress import Progress
+from harness.resources import bundled
+from harness.verify.orders import Limits
+from harness.verify.prepared import require_superuser, telling_of_a_lost_server
+from harness.verify.run import Options, chosen, playable
+from harness.verify.run import verify as run_verification
+from harness.verify.shards import Shard
+from harness.words.errors import UsageError
+
+EXPLORING = 0.7
+"""The part of its time in which something explores: the rest is for a server, and for making small what was found."""
+DRAWN = 60
+"""Schedules with two faults, and as many with a fault beside another client."""
+LOADED = "marketplace_mix"
+LOAD_S_MIN, LOAD_S_MAX = 3.0, 20.0
+LOAD_AROUND_S = 6.0
+"""What a load takes besides: a market is filled and a service started, and in the end everything is judged."""
+LOAD_USERS = 16
+COMPARE_S_MIN = 10.0
+"""With less, nothing can be told of functions."""
+
+
+class LeftOut(Exception):
+    """There is nothing for a part to do; the text says why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a gate. ``tests`` is a command; ``base`` None is the branch that changes usually go to."""
+
+    subject: Subject
+    without: Sequence[str]
+    tests: str | None
+    base: str | None
+    shard: Shard | None
+    seed: int
+    scenario_files: Path | None
+    isolation: str
+    database: str
+    workers: int
+    schedule_files: Path
+
+    @property
+    def parts(self) -> list[str]:
+        """What shares the budget."""
+        return [name for name in NAMES if name not in self.without and (name != TESTS or self.tests is not None)]
+
+    @cached_property
+    def base_seen(self) -> str:
+        """The commit that the change began at. Raises ``CouldNotRun``."""
+        return merge_base(self.base, self.folder)
+
+    @cached_property
+    def changed(self) -> list[dict[str, Any]]:
+        """The files of the subject that the change has touched. Raises ``CouldNotRun``."""
+        files = changed(self.base_seen, [self.folder, *self.subject.migrations], self.folder)
+        return [{**each, "file": _from_here(Path(each["file"]))} for each in files]
+
+    @property
+    def folder(self) -> Path:
+        """The subject's."""
+        return self.subject.file.path.parent.absolute()
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The name of each file of the subject's SQL to where it lies."""
+        return {path.name: _from_here(path.absolute()) for path in self.subject.migrations}
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def run_part(asked: Asked, name: str, given_s: float) -> Mapping[str, Any]:
+    """The document of one part. Raises ``LeftOut``, and ``CouldNotRun`` where it was to run and could not."""
+    return _RUNS[name](asked, given_s)
+
+
+def tell(text: str) -> None:
+    """What goes on, for who watches."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _tests(asked: Asked, given_s: float) -> Mapping[str, Any]:
+    assert asked.tests is not None
+    return run_tests(asked.tests, given_s, tell)
+
+
+def _verify(asked: Asked, given_s: float) -> Mapping[str, Any]:
+    exploring = given_s * EXPLORING
+    options = Options(
+        subject=asked.subject,
+        scenarios=scenarios_of(None, asked.scenario_files),
+        limits=Limits(seconds=exploring),
+        schedule_files=asked.schedule_files,
+        seed=asked.seed,
+        isolation=asked.isolation,
+        workers=asked.workers,
+        shard=asked.shard,
+    )
+    names = [scenario.name for scenario, _ in chosen(options, playable(asked.subject, options.scenarios)[0])]
+    with opened(asked.database) as server, Progress(sys.stderr, names, exploring, None) as shown:
+        return run_verification(server, options, shown.update, shown.interrupted)
+
+
+def _faults(asked: Asked, given_s: float) -> Mapping[str, Any]:
+    exploring = given_s * EXPLORING
+    sweep = Sweep(
+        asked.subject,
+        chosen_cases(cases(), None),
+        chosen_faults(None, None),
+        asked.schedule_files,
+        pairs=DRAWN,
+        beside=DRAWN,
+        seed=asked.seed,
+        isolation=asked.isolation,
+        workers=asked.workers,
+        seconds=exploring,
+        shard=asked.shard,
+    )
+    with opened(asked.database) as server, Progress(sys.stderr, playable_names(sweep), exploring, None) as shown:
+        return run_sweep(server, sweep, shown.update, shown.interrupted)
+
+
+def _load(asked: Asked, given_s: float) -> Mapping[str, Any]:
+    require_locust()
+    require_api()
+    # Here, for the command line must start without the packages that it needs.
+    from harness.load.run import SETTINGS, run_load
+
+    seconds = min(LOAD_S_MAX, max(LOAD_S_MIN, given_s - LOAD_AROUND_S))
+    scenario = find_scenario(LOADED, bundled("locustfiles"))
+    plan = Plan(scenario=scenario, subject=asked.subject, users=LOAD_USERS, seconds=seconds, seed=asked.seed)
+    theirs = is_dsn(chosen_source(asked.database))
+    with (
+        TemporaryDirectory(prefix="harness-load-") as folder,
+        provision(asked.database, settings={} if theirs else SETTINGS) as server,
+        telling_of_a_lost_server(),
+        progress(seconds) as tick,
+    ):
+        require_superuser(server)
+        try:
+            return run_load(server, plan, Path(folder), tick, tell)
+        except UsageError as error:
+            if error.slug == "no-api":
+                raise LeftOut(error.seen) from error
+            raise
+
+
+def _compare(asked: Asked, given_s: float) -> Mapping[str, Any]:
+    base = asked.base_seen
+    folder = _from_here(asked.folder)
+    if not asked.changed:
+        raise LeftOut(f"nothing changed in {folder} since {base[:12]}")
+    below = folder_at(base, asked.folder)
+    if below is None:
+        raise LeftOut(f"{folder} is new since {base[:12]}: there is nothing to compare it with")
+    budget_s = max(COMPARE_S_MIN, given_s)
+    with TemporaryDirectory(prefix="harness-compare-") as scratch:
+        options = Comparison(
+            base=find_version(f"{base}:{below}", bundled("sql"), Path(scratch)),
+            candidate=Version(asked.subject.name, asked.subject),
+            budget_s=budget_s,
+            seed=asked.seed,
+        )
+        shown = Progress(sys.stderr, ["compare"], budget_s, None, words=("round", "rounds"))
+        with opened(asked.database) as server, telling_of_a_lost_server(), shown:
+            return compare(server, options, shown.update)
+
+
+_RUNS: Mapping[str, Callable[[Asked, float], Mapping[str, Any]]] = {
+    TESTS: _tests,
+    VERIFY: _verify,
+    FAULTS: _faults,
+    LOAD: _load,
+    COMPARE: _compare,
+}

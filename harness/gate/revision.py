@@ -1,0 +1,104 @@
+"""What a change is compared with: the commit that it began at, as git knows it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.words.errors import CouldNotRun
+
+USUAL = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+"""Where changes usually go, the first that there is; for who does not name one."""
+
+
+def merge_base(asked: str | None, directory: Path) -> str:
+    """The commit at which the change in ``directory`` left ``asked``, or the first of ``USUAL`` that there is.
+
+    Raises ``CouldNotRun`` where there is no such commit here.
+    """
+    if _git(directory, "rev-parse", "--git-dir") is None:
+        raise CouldNotRun(
+            "no-history",
+            f"{directory} is in no git repository: {_said(directory, 'rev-parse', '--git-dir')}",
+            expected="a change to compare with what was there before",
+            remedy="run harness gate in the checkout, or leave the comparison out: --without compare",
+        )
+    target = asked or next((each for each in USUAL if _git(directory, "rev-parse", "--verify", "-q", each)), None)
+    base = None if target is None else _git(directory, "merge-base", "HEAD", target)
+    if base is not None:
+        return base
+    shallow = _git(directory, "rev-parse", "--is-shallow-repository") == "true"
+    where = f"HEAD and {target or ' or '.join(USUAL)}"
+    raise CouldNotRun(
+        "no-base",
+        f"there is no merge base of {where} here" + (": the clone is shallow" if shallow else ""),
+        expected="the commit that the change began at",
+        remedy="fetch the whole history (fetch-depth: 0 of actions/checkout, git fetch --unshallow), or name --base",
+    )
+
+
+def changed(base: str, paths: Iterable[Path], directory: Path) -> list[dict[str, Any]]:
+    """The files in ``paths`` that are not what they were at ``base``, each with what is different.
+
+    ``lines`` are those that are new, or before which some are gone; ``diff`` is git's text, without context and cut at
+    ``DIFF_LINES_MAX``. A file that git does not know yet counts, without lines. Raises ``CouldNotRun``.
+    """
+    named = [str(path) for path in paths]
+    root = Path(_required(directory, "rev-parse", "--show-toplevel"))
+    text = _required(directory, "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", base, "--", *named)
+    files = [_changed_file(root, each) for each in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if each]
+    new = _required(directory, "ls-files", "--full-name", "--others", "--exclude-standard", "--", *named)
+    return files + [{"file": str(root / name), "lines": [], "diff": ""} for name in new.splitlines()]
+
+
+def folder_at(base: str, folder: Path) -> str | None:
+    """Where the folder of a subject was at ``base``, from the root of the repository; None if it was not there."""
+    below = _required(folder, "rev-parse", "--show-prefix").rstrip("/")
+    return below if _git(folder, "cat-file", "-e", f"{base}:{below}/subject.toml") is not None else None
+
+
+DIFF_LINES_MAX = 60
+"""Of one file: a summary is to be read."""
+
+
+def _changed_file(root: Path, text: str) -> dict[str, Any]:
+    names = re.search(r"^--- (?:a/)?(.*)\n\+\+\+ (?:b/)?(.*)$", text, re.MULTILINE)
+    old, new = (names[1], names[2]) if names else ("", "")
+    lines: list[int] = []
+    for first, count in re.findall(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", text, re.MULTILINE):
+        lines += range(int(first), int(first) + max(1, int(count or 1)))
+    hunks = text[text.find("@@") :].splitlines() if "@@" in text else []
+    more = len(hunks) - DIFF_LINES_MAX
+    diff = "\n".join([*hunks[:DIFF_LINES_MAX], *([f"... {more} more lines"] if more > 0 else [])])
+    return {"file": str(root / (old if new == "/dev/null" else new)), "lines": lines, "diff": diff}
+
+
+def _required(directory: Path, *words: str) -> str:
+    told = _git(directory, *words)
+    if told is None:
+        raise CouldNotRun(
+            "no-history", f"git {words[0]} failed: {_said(directory, *words)}", remedy="see git's message"
+        )
+    return told
+
+
+def _git(directory: Path, *words: str) -> str | None:
+    """What git says, without the line break; None where it fails, or is not there."""
+    done = _run(directory, words)
+    return done.stdout.strip() if done is not None and done.returncode == 0 else None
+
+
+def _said(directory: Path, *words: str) -> str:
+    done = _run(directory, words)
+    lines = [] if done is None else done.stderr.strip().splitlines()
+    return lines[0].removeprefix("fatal: ") if lines else "there is no git"
+
+
+def _run(directory: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(["git", *words], cwd=directory, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
