@@ -9,10 +9,12 @@ from harness import doors
 from harness.doors.asking import subject_of
 from harness.doors.gate_parts import Asked
 from harness.options import (
+    REPORTS,
     Database,
     Dsn,
     Isolation,
     Positive,
+    Reports,
     ScenarioFiles,
     ShardText,
     SubjectName,
@@ -43,6 +45,7 @@ def gate(
     annotate: bool = False,
     json: Path | None = None,
     junit: Path | None = None,
+    reports: Reports = REPORTS,
     schedules: Path = Path("reports/schedules"),
 ) -> int:
     """Everything that a change has to pass: tests, verify, faults, a short load, and a comparison with what was before.
@@ -88,6 +91,7 @@ def gate(
         ),
         budget_s=seconds(budget or "90s"),
         annotate=annotate,
+        reports=reports,
         json_file=json,
         junit_file=junit,
     )

@@ -10,24 +10,31 @@ from typing import Any
 from harness.doors.asking import cases, require_writable, scenarios_of
 from harness.doors.gate_parts import Asked, LeftOut, run_part, tell
 from harness.doors.github import on_github, tell_github
-from harness.doors.saving import saved
-from harness.doors.saying import colour, say, width
+from harness.doors.saving import Saving
 from harness.gate.budget import Budget
 from harness.gate.document import gate_document
 from harness.gate.part import NAMES, TESTS, WHOLE, Part, Status
 from harness.marketplace.properties import PROPERTIES
-from harness.report.gate import gate_junit, render_gate
 from harness.report.phrases import seconds as in_words
 from harness.verify.document import subject_entry
 from harness.words.errors import CouldNotRun, ExitCode, UsageError
 
 
-def gate(asked: Asked, *, budget_s: float, annotate: bool, json_file: Path | None, junit_file: Path | None) -> int:
+def gate(
+    asked: Asked,
+    *,
+    budget_s: float,
+    annotate: bool,
+    reports: Path,
+    json_file: Path | None,
+    junit_file: Path | None,
+) -> int:
     """Run every part, report, save; returns the exit code.
 
     A part that finds something does not keep the others from running: whoever has to mend it wants to know everything.
     """
-    require_writable(json_file, junit_file, asked.schedule_files / "any")
+    require_writable(asked.schedule_files / "any")
+    saving = Saving("gate", asked.subject.name, reports=reports, json_file=json_file, junit_file=junit_file)
     if all(_not_here(asked, name) for name in NAMES):
         raise UsageError("nothing-to-gate", "no part of the gate is left to run", remedy="leave out fewer parts")
     budget = Budget(budget_s, asked.parts, fixed=asked.shard is not None)
@@ -59,10 +66,11 @@ def gate(asked: Asked, *, budget_s: float, annotate: bool, json_file: Path | Non
         shard=asked.shard,
         interrupted=interrupted,
     )
-    say(render_gate(document, width=width(), colour=colour()))
-    if annotate or on_github():
-        tell_github(document)
-    return saved(document, json_file, junit_file, gate_junit)
+    try:
+        return saving.ended(document)
+    finally:
+        if annotate or on_github():
+            tell_github(document)
 
 
 def _red(parts: Sequence[Part]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.report.compare import render_compare
 from harness.report.faults import render_faults
+from harness.report.gate import gate_junit, render_gate
 from harness.report.junit import junit as verify_junit
 from harness.report.load import render_load
 from harness.report.load_junit import load_junit
@@ -20,6 +21,7 @@ Document = Mapping[str, Any]
 TEXT: Mapping[str, Callable[..., str]] = {
     "harness-verify": render,
     "harness-faults": render_faults,
+    "harness-gate": render_gate,
     "harness-model": render_model,
     "harness-load": render_load,
     "harness-monitor": render_monitor,
@@ -30,6 +32,7 @@ TEXT: Mapping[str, Callable[..., str]] = {
 JUNIT: Mapping[str, Callable[[Document], str]] = {
     "harness-verify": verify_junit,
     "harness-load": load_junit,
+    "harness-gate": gate_junit,
 }
 
 

@@ -107,7 +107,7 @@ def _common(document: Document) -> dict[str, Any]:
         "the subject": document["subject"],
         "the version of the harness": document.get("run", {}).get("harness"),
         "the version of PostgreSQL": document.get("server", {}).get("version"),
-        **{f"the {name}": document.get(name) for name in ("seed", "limits")},
+        **{f"the {name}": document.get(name) for name in ("seed", "limits", "base")},
         "--strict": document.get("strict"),
         **{f"the {name}": shard.get(name) for name in ("isolation", "scenarios", "operations")},
         "what can be covered": shard.get("sites"),

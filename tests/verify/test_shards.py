@@ -22,11 +22,12 @@ from harness.verify.orders import Limits
 from harness.verify.run import Options, chosen, verify
 from harness.verify.shards import Shard, dealt
 from harness.words.errors import UsageError
-from tests.report.test_schemas import VERIFY
+from tests.report.schemas import stamped, validator
 from tests.verify import stall
 from tests.verify.test_same_seed import the_same
 
 Document = dict[str, Any]
+VERIFY = validator("verify")
 
 SCENARIOS = load_scenarios(bundled("scenarios"))
 FEW = (
@@ -81,7 +82,7 @@ def test_a_part_says_which_it_is_and_no_more_than_it_knows(
 ) -> None:
     _, parts = whole_and_parts
     for document in parts:
-        VERIFY.validate(document)
+        VERIFY.validate(stamped(document))
         assert document["verdict"] in ("violated", "unbroken")
         assert f"(shard {document['shard']['index']}/3)" in render(document)
     judges = {each["id"]: document["shard"]["index"] for document in parts for each in document["properties"]}
@@ -97,11 +98,11 @@ def unbroken(document: Document) -> Document:
 
 def test_what_no_part_exercised_the_whole_does_not_hold(whole_and_parts: tuple[Document, list[Document]]) -> None:
     parts = [unbroken(each) for each in whole_and_parts[1]]
-    VERIFY.validate(parts[0])
+    VERIFY.validate(stamped(parts[0]))
     assert "UNBROKEN: shard 3/3 of published breaks nothing" in render(parts[0])
     assert "harness report --merge" in render(parts[0])
     whole = merged(parts)
-    VERIFY.validate(whole)
+    VERIFY.validate(stamped(whole))
     assert (whole["verdict"], whole["exit_code"]) == ("not_exercised", 5)
 
 

@@ -1,0 +1,159 @@
+"""The summary of a CI step tells what is wrong, where, and how to see it; annotations stand on the line to blame."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.doors.github import SUMMARY, append_summary, tell_github
+from harness.report.gate_markdown import BYTES_MAX, again, gate_markdown, located, within
+from harness.report.workflow_commands import ANNOTATIONS_MAX, command, errors_on_lines
+from tests.gate.made import failed, gate_of, suite, verified
+
+FILE = "sql/published/migrations/0002_functions.sql"
+
+
+COMPLETE = {
+    "function": "public.complete_credit_lead_purchase(uuid,uuid,numeric)",
+    "file": "0002_functions.sql",
+    "file_line": 200,
+    "unreached": [{"line": 45, "kind": "branch", "what": "IF NOT FOUND THEN"}],
+}
+"""Where the function is that the example's purchases are completed by."""
+
+
+def broken(**more: Any) -> dict[str, Any]:
+    document = gate_of(suite(0), verified("violated_two"), **more)
+    document["parts"][1]["document"]["coverage"]["sql"]["functions"].append(COMPLETE)
+    return document
+
+
+def counterexample(document: dict[str, Any], number: int = 0) -> dict[str, Any]:
+    (found,) = [each["document"] for each in document["parts"] if each["part"] == "verify"]
+    shown = [each["counterexample"] for each in found["properties"] if each["counterexample"]]
+    return dict(shown[number])
+
+
+def test_it_tells_what_is_broken_where_and_how_to_see_it() -> None:
+    document = broken()
+    text = gate_markdown(document)
+    shown = counterexample(document)
+    assert text.startswith("## harness gate: VIOLATED: published does not pass the gate (verify)")
+    assert "| tests | **passed** |" in text
+    assert "| load | **left out** | - | --without load |" in text
+    assert "### Broken: " in text
+    assert "(demanded: a lead is sold once)" in text
+    assert "Scenario `two-buyers-one-lead`: Both could get it." in text
+    assert f"Look at `{located(document, shown)}`:" in text
+    assert again(document, shown) in text
+    assert f"harness replay {shown['file']}" in text
+    assert text.count("```") % 2 == 0
+
+
+def test_it_looks_where_a_client_was_stopped_when_nobody_knows_better() -> None:
+    document = broken()
+    where = located(document, counterexample(document))
+    assert where is not None
+    assert (where.function, where.body_line) == ("public.validate_and_lock_leads_for_purchase(uuid[],uuid)", 7)
+    assert not where.touched
+
+
+def test_it_looks_at_what_the_story_names() -> None:
+    document = broken()
+    shown = {**counterexample(document), "because": {"sentence": "so", "steps": [3, 13]}}
+    where = located(document, shown)
+    assert where is not None
+    assert (where.function.partition("(")[0], where.body_line) == ("public.complete_credit_lead_purchase", 7)
+
+
+def test_it_looks_at_what_the_change_has_touched() -> None:
+    line = 200 + 34 - 1  # the third of a statement that begins in line 32 of its body
+    changed = [{"file": FILE, "lines": [line], "diff": f"@@ -{line} +{line} @@\n-x FOR UPDATE;\n+x;"}]
+    document = broken(changed=changed)
+    where = located(document, counterexample(document))
+    assert where is not None
+    assert (str(where), where.body_line, where.touched) == (f"{FILE}:{line}", 32, True)
+    text = gate_markdown(document)
+    assert "which this change has touched:" in text
+    assert "```diff\n@@" in text
+    assert f"::error file={FILE},line={line}," in errors_on_lines(document)[0]
+
+
+def test_a_line_that_the_run_does_not_execute_is_not_to_blame() -> None:
+    # The last is after a branch that the run never came to.
+    document = broken(changed=[{"file": FILE, "lines": [95, 199, 200 + 45 - 1], "diff": ""}])
+    where = located(document, counterexample(document))
+    assert where is not None
+    assert not where.touched
+
+
+def test_a_part_that_did_not_run_has_an_annotation_without_a_place() -> None:
+    assert errors_on_lines(gate_of(verified("holds"), failed("load"))) == [
+        "::error title=harness gate%3A load::Locust is not installed [no-locust]"
+    ]
+    assert errors_on_lines(gate_of(verified("holds"))) == []
+
+
+def test_what_would_end_or_split_a_command_is_escaped() -> None:
+    told = command("error", "100 %\r\nof a: b, c::d", {"file": "a,b:c%.sql", "line": "3"})
+    assert told == "::error file=a%2Cb%3Ac%25.sql,line=3::100 %25%0D%0Aof a: b, c::d"
+
+
+def test_no_more_annotations_than_are_shown() -> None:
+    document = broken()
+    found = document["parts"][1]["document"]
+    entry = found["properties"][0]
+    found["properties"] = []
+    for number in range(30):
+        each = copy.deepcopy(entry)
+        each["counterexample"]["scenario"] = f"race-{number}"
+        found["properties"].append(each)
+    assert len(errors_on_lines(document)) == ANNOTATIONS_MAX
+
+
+def test_a_fault_is_found_again_by_its_sweep() -> None:
+    shown = {"scenario": "buy~error=40001~beside", "preemptions": 1}
+    assert again(broken(), shown) == (
+        "harness faults --subject published --operation buy --fault error --sqlstate 40001"
+    )
+
+
+def test_nothing_in_a_text_is_markup() -> None:
+    document = gate_of(suite(1, "```", "</table><script>", "a|b"), verified("holds"))
+    text = gate_markdown(document)
+    assert "'''" in text
+    row = next(line for line in text.splitlines() if line.startswith("| tests"))
+    assert row.endswith("pytest -q ended with 1: a\\|b |")
+
+
+@pytest.mark.parametrize("size", [200, 1000, 3000])
+def test_a_summary_that_is_too_long_is_cut_at_a_line_with_a_note(size: int) -> None:
+    whole = gate_markdown(broken())
+    cut = within(whole, size)
+    assert len(cut.encode()) <= size < len(whole.encode())
+    assert cut.endswith("*The rest does not fit into this summary. The whole is in the run document.*\n")
+    assert cut.count("```") % 2 == 0
+    assert whole.startswith(cut.partition("\n*The rest")[0].removesuffix("```\n"))
+
+
+def test_it_is_appended_and_stays_below_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    append_summary(path, "first\n")
+    append_summary(path, "second\n")
+    assert path.read_text() == "first\nsecond\n"
+    append_summary(path, "é\n" * BYTES_MAX)
+    assert path.stat().st_size <= BYTES_MAX
+    append_summary(path, "third\n" * 100)
+    assert path.stat().st_size <= 1024 * 1024
+
+
+def test_the_summary_and_the_annotations_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(SUMMARY, str(tmp_path / "summary.md"))
+    tell_github(broken())
+    assert (tmp_path / "summary.md").read_text() == gate_markdown(broken())
+    assert capsys.readouterr().out.splitlines() == errors_on_lines(broken())
