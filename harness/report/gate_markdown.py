@@ -65,6 +65,8 @@ def _shown(document: Document, found: Document, showing: Showing) -> Iterator[st
         meaning = document["meanings"].get(each["id"])
         demanded = f" (demanded: {_text(meaning)})" if meaning else ""
         yield f"- **{each['id']}**: {_text(reason(each))}{demanded}"
+    if sentence := counterexample.get("because", {}).get("sentence"):
+        yield f"- {_text(sentence)}"
     yield ""
     if theory := document["theories"].get(counterexample["scenario"]):
         yield f"Scenario `{counterexample['scenario']}`: {_text(theory)}"

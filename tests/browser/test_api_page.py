@@ -28,7 +28,7 @@ class Desk(BaseHTTPRequestHandler):
         "/health": ("application/json", b'{"status":"ok"}'),
     }
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         kind, content = self.files.get(self.path, ("text/plain", b""))
         self.send_response(200 if content else 204)
         for name, value in {**(HEADERS if self.path == "/docs" else {}), "Content-Type": kind}.items():
