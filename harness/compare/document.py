@@ -114,8 +114,8 @@ def _function(
         "functions": list(functions),
         "verdict": str(verdict.word if verdict else Word.NOT_MEASURED),
         "faster": bool(verdict and verdict.faster),
-        "rounds": len(course.rounds),
-        "calls": len(course.rounds) * plan.calls(course.operation),
+        "rounds": course.rounds,
+        "calls": course.rounds * plan.calls(course.operation),
         "reason": course.reason or None,
         "figures": [_figure(each, course, alpha) for each in verdict.figures] if verdict else [],
         "latency": {side: _latency(times) for side, times in course.latencies_ns.items()},
@@ -139,7 +139,7 @@ def _figure(verdict: FigureVerdict, course: Course, alpha: float) -> dict[str, A
 
 def _level(course: Course, side: str, figure: str, alpha: float) -> dict[str, float | None] | None:
     """Between which limits the side's own median is: what a later run can be compared with."""
-    values = [value for each in course.rounds if (value := each[side].get(figure)) is not None]
+    values = [value for each in course.measured if (value := each[side].get(figure)) is not None]
     if not values:
         return None
     found = interval(values, alpha, alpha)
@@ -151,7 +151,7 @@ def _level(course: Course, side: str, figure: str, alpha: float) -> dict[str, fl
 
 
 def _middle(course: Course, side: str, figure: str) -> float | None:
-    values = [value for each in course.rounds if (value := each[side].get(figure)) is not None]
+    values = [value for each in course.measured if (value := each[side].get(figure)) is not None]
     if not values:
         return None
     # Latencies and processor time come in nanoseconds.
@@ -166,7 +166,7 @@ def _interval(found: Interval | None) -> dict[str, Any] | None:
         "lower": _share(found.lower),
         "middle": _share(found.middle),
         "upper": _share(found.upper),
-        "rounds": found.pairs,
+        "pairs": found.pairs,
     }
 
 

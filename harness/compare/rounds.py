@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from statistics import median
 from time import monotonic
 
 from harness.compare.calls import CallFailed
 from harness.compare.measure import Counted, Counters
 from harness.compare.plan import Plan
-from harness.compare.side import SESSIONS, Batch, Side
-from harness.compare.verdict import FunctionVerdict, Round, Word, judge, shared
+from harness.compare.side import SESSIONS, Side
+from harness.compare.verdict import FunctionVerdict, Measures, Round, Word, judge, shared
+
+CONTROL = "control"
+LOOK_EVERY = 3
+"""Rounds from look to look. More looks would cost nothing but the time to compute them."""
 
 Tick = Callable[[str, int, int], None]
 """Hears of an operation, its rounds so far, and whether it is slower (0 or 1)."""
@@ -20,13 +23,19 @@ Tick = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Course:
-    """What was measured of one operation. ``reason`` says why it was not, or not to the end."""
+    """What was measured of one operation in so many ``rounds``. ``reason`` says why it was not, or not to the end."""
 
     operation: str
-    rounds: list[Round] = field(default_factory=list)
+    rounds: int = 0
+    measured: list[Round] = field(default_factory=list)
+    """For every call of a round its latency and processor time, and for every round its pages and bytes."""
     latencies_ns: dict[str, list[int]] = field(default_factory=dict)
     verdict: FunctionVerdict | None = None
     reason: str = ""
+
+    @property
+    def slower(self) -> bool:
+        return self.verdict is not None and self.verdict.word is Word.SLOWER
 
     @property
     def decided(self) -> bool:
@@ -41,12 +50,12 @@ def run_rounds(
     ``databases`` is side to database. Returns the courses in the plan's order, and whether Ctrl-C ended it early.
     """
     courses = [Course(operation) for operation in plan.operations]
-    random = Random(plan.stock.seed)
+    random, interrupted = Random(plan.stock.seed), False
     try:
         for course in courses:
             _warm(course, sides)
         live = [course for course in courses if not course.reason]
-        alphas = shared(len(live))
+        alphas = shared(len(courses))
         going = list(live)
         while going and monotonic() < until:
             random.shuffle(going)
@@ -54,13 +63,16 @@ def run_rounds(
                 if monotonic() >= until:
                     break
                 _one_round(course, sides, plan, counters, databases, random)
-                course.verdict = judge(course.rounds, alphas)
-                slower = course.verdict.word is Word.SLOWER
-                tick(course.operation, len(course.rounds), int(slower))
+                if course.rounds % LOOK_EVERY == 0 or course.reason:
+                    course.verdict = judge(course.measured, alphas) if course.measured else None
+                tick(course.operation, course.rounds, int(course.slower))
             going = [each for each in going if _goes_on(each, plan)]
     except KeyboardInterrupt:
-        return courses, True
-    return courses, False
+        interrupted = True
+    for course in courses:
+        if course.measured and not course.decided:
+            course.verdict = judge(course.measured, shared(len(courses)))
+    return courses, interrupted
 
 
 def _warm(course: Course, sides: Sequence[Side]) -> None:
@@ -75,7 +87,7 @@ def _warm(course: Course, sides: Sequence[Side]) -> None:
 def _goes_on(course: Course, plan: Plan) -> bool:
     if course.reason or course.decided:
         return False
-    if len(course.rounds) >= plan.batches(course.operation):
+    if course.rounds >= plan.batches(course.operation):
         course.reason = "the stock is used up"
     return not course.reason
 
@@ -88,28 +100,35 @@ def _one_round(
     databases: Mapping[str, str],
     random: Random,
 ) -> None:
-    order = random.sample(list(sides), len(sides))
-    sessions = {side.name: random.randrange(SESSIONS) for side in sides}
     before = counters.read() if counters else {}
-    batches: dict[str, Batch] = {}
-    for side in order:
-        try:
-            batches[side.name] = side.batch(course.operation, sessions[side.name])
-        except CallFailed as failure:
-            course.reason = f"{side.name} refuses: {failure}"
-            return
+    calls: list[Round] = []
+    for number in range(plan.calls(course.operation)):
+        call: dict[str, Measures] = {}
+        # The control in every second call: what it is to show is whether all is well, and not how well.
+        taking_part = [side for side in sides if side.name != CONTROL or number % 2 == 0]
+        # One by one, in an order that nobody can foresee: whatever the machine does meanwhile, it does to all.
+        for side in random.sample(taking_part, len(taking_part)):
+            try:
+                latency, cpu = side.call(course.operation, random.randrange(SESSIONS))
+            except CallFailed as failure:
+                course.reason = f"{side.name} refuses: {failure}"
+                return
+            call[side.name] = {"p50": latency, "cpu": cpu}
+            course.latencies_ns.setdefault(side.name, []).append(latency)
+        calls.append(call)
     after = counters.read() if counters else {}
-    measured: dict[str, dict[str, float | None]] = {}
-    for name, batch in batches.items():
-        database = databases[name]
-        measured[name] = {
-            # Of the calls the one in the middle: in some of them somebody else has emptied the caches.
-            "cpu": median(batch.cpu_ns) if batch.cpu_ns else None,
-            "p50": median(batch.latencies_ns),
-            **_counted(before.get(database), after.get(database), plan.calls(course.operation)),
+    course.measured += calls
+    course.measured.append(
+        {
+            side.name: _counted(
+                before.get(databases[side.name]),
+                after.get(databases[side.name]),
+                sum(side.name in call for call in calls),
+            )
+            for side in sides
         }
-        course.latencies_ns.setdefault(name, []).extend(batch.latencies_ns)
-    course.rounds.append(measured)
+    )
+    course.rounds += 1
 
 
 def _counted(before: Counted | None, after: Counted | None, calls: int) -> dict[str, float | None]:

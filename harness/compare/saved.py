@@ -125,7 +125,7 @@ def _figure(before: Document, after: Document, *, measured: bool) -> dict[str, A
             "lower": None if lower is None else round(expm1(lower), 5),
             "middle": _share(_log_ratio(after["candidate"], before["candidate"], 0.0)),
             "upper": None if upper is None else round(expm1(upper), 5),
-            "rounds": min(each["increase"]["rounds"] for each in (before, after)),
+            "pairs": min(each["increase"]["pairs"] for each in (before, after)),
         }
     return {
         **after,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from harness.stress.arena import put_in_place
 
 SESSIONS = 4
 """Of each side: where a process lies in memory makes it a little faster or slower for its whole life."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one side did at a stretch: the latency of each call, and where it was measured its processor time."""
-
-    latencies_ns: tuple[int, ...]
-    cpu_ns: tuple[int, ...]
 
 
 class Side:
@@ -58,18 +49,18 @@ class Side:
         """End the sessions; nothing is left of them."""
         self._exits.close()
 
-    def batch(self, operation: str, session: int) -> Batch:
-        """The next calls of an operation, one after the other on one session. Raises ``CallFailed``."""
-        first = self._done.get(operation, 0)
-        asked = [self._plan.ask(operation, first + number) for number in range(self._plan.calls(operation))]
-        self._done[operation] = first + len(asked)
-        perform, clock = self._callers[session].perform, self._clocks[session]
-        latencies, clocked = [], [cpu_ns(clock)]
-        for values in asked:
-            latencies.append(perform(operation, values))
-            clocked.append(cpu_ns(clock))
-        spent = tuple(after - before for before, after in pairwise(clocked) if before is not None and after is not None)
-        return Batch(tuple(latencies), spent)
+    def call(self, operation: str, session: int) -> tuple[int, int | None]:
+        """The next call of an operation: its latency and, if measured, its processor time, in nanoseconds.
+
+        Raises ``CallFailed``.
+        """
+        number = self._done.get(operation, 0)
+        self._done[operation] = number + 1
+        asked, clock = self._plan.ask(operation, number), self._clocks[session]
+        before = cpu_ns(clock)
+        latency = self._callers[session].perform(operation, asked)
+        after = cpu_ns(clock)
+        return latency, None if before is None or after is None else after - before
 
     def explain(self, operation: str) -> list[Executed]:
         """What the next call of an operation executes. Raises what ``explained.explain`` raises."""

@@ -23,7 +23,7 @@ from harness.marketplace.names import KINDS, Id
 from harness.marketplace.subject import Subject
 from harness.words.errors import UsageError
 
-WORKSPACES = 200
+WORKSPACES = 1000
 CREDITS = Decimal(100_000_000)
 """What each of them has; whole, as every amount here, so that no subject has to round."""
 PRICE = Decimal(10)

@@ -1,6 +1,6 @@
 """The verdict on one function from its paired rounds: slower, no slowdown, or that nobody can tell.
 
-Each figure's increase is the median of the logarithms of (candidate / base) over the rounds, with limits that hold at
+Each figure's increase is the median of the logarithms of (candidate / base) over the pairs, with limits that hold at
 every look (``harness.stats.paired``). *Slower* means that all of the interval is above the figure's limit, *no
 slowdown* that all of it is below. Over all functions and figures of a run together, a false *slower* has a chance of at
 most ``ALPHA``, and so has a false *no slowdown*.
@@ -33,7 +33,7 @@ Measures = Mapping[str, float | None]
 """Figure to what one side measured in a round, per call; None where it did not."""
 
 Round = Mapping[str, Measures]
-"""base, candidate and control to what each measured."""
+"""base, candidate and control to what each measured at the same moment, of a call or of a whole round."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, comb, inf
+from math import ceil, inf
 from statistics import median
 
 
@@ -38,11 +38,14 @@ def decisive(pairs: int, alpha: float) -> int | None:
     if pairs < 0 or not 0 < alpha < 1:
         raise ValueError((pairs, alpha))
     # The wealth in whole numbers: sum of C(n+1, k) for k <= s, over (n+1) C(n, s). It grows with s.
-    below, wanted = 0, ceil(1 / alpha)
+    below, wanted = 0, ceil(1 / alpha) * (pairs + 1)
+    of_more = of_pairs = 1
     for above in range(pairs + 1):
-        below += comb(pairs + 1, above)
-        if below >= wanted * (pairs + 1) * comb(pairs, above):
+        below += of_more
+        if below >= wanted * of_pairs:
             return above
+        of_more = of_more * (pairs + 1 - above) // (above + 1)
+        of_pairs = of_pairs * (pairs - above) // (above + 1)
     return None
 
 

@@ -43,9 +43,8 @@ def document(
     for operation, seen in measured.items():
         times = {side: [400_000, 500_000] for side in ("base", "candidate")} if seen else {}
         reason = (reasons or {}).get(operation, "")
-        courses.append(
-            Course(operation, list(seen), times, judge(seen, shared(len(measured))) if seen else None, reason)
-        )
+        verdict = judge(seen, shared(len(measured))) if seen else None
+        courses.append(Course(operation, len(seen), list(seen), times, verdict, reason))
     made = compare_document(
         Options(Version("main:reference", REFERENCE, "a" * 40), Version("reference", REFERENCE), 30, strict=strict),
         plan_for([REFERENCE], 0),
