@@ -156,7 +156,7 @@ def _load(asked: Asked, given_s: float) -> Mapping[str, Any]:
     # Here, for the command line must start without the packages that it needs.
     from harness.load.run import SETTINGS, run_load
 
-    seconds = min(LOAD_S_MAX, max(LOAD_S_MIN, given_s - LOAD_AROUND_S))
+    seconds = round(min(LOAD_S_MAX, max(LOAD_S_MIN, given_s - LOAD_AROUND_S)))  # Locust takes whole ones
     scenario = find_scenario(LOADED, bundled("locustfiles"))
     plan = Plan(scenario=scenario, subject=asked.subject, users=LOAD_USERS, seconds=seconds, seed=asked.seed)
     theirs = is_dsn(chosen_source(asked.database))
