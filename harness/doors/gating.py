@@ -42,10 +42,10 @@ def gate(
     interrupted = False
     for name in NAMES:
         why = _not_here(asked, name)
-        if interrupted or (_red(parts) and budget.spent > budget_s):
-            parts.append(Part(name, Status.NOT_RUN, INTERRUPTED if interrupted else SPENT))
-        elif why:
+        if why:
             parts.append(Part(name, Status.LEFT_OUT, why))
+        elif interrupted or (_red(parts) and budget.spent > budget_s):
+            parts.append(Part(name, Status.NOT_RUN, INTERRUPTED if interrupted else SPENT))
         else:
             parts.append(_ran(asked, name, budget))
             document = parts[-1].document or {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.doors import gate_parts
+from harness.doors import gate_parts, gating
 from harness.doors.gate_parts import Asked, LeftOut
 from harness.doors.gating import gate
+from harness.gate.budget import Budget
 from harness.gate.part import COMPARE, FAULTS, LOAD, TESTS, VERIFY
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
@@ -47,6 +49,8 @@ class Gates:
         self._directory = directory
         self._monkeypatch = monkeypatch
         self.document: dict[str, Any] = {}
+        self.clock = 0.0
+        monkeypatch.setattr(gating, "Budget", partial(Budget, clock=lambda: self.clock))
 
     def run(self, runs: Mapping[str, Run], **more: Any) -> int:
         whole = {TESTS: TESTED, VERIFY: HOLDS, FAULTS: HOLDS, LOAD: HOLDS, COMPARE: HOLDS, **runs}
@@ -129,16 +133,26 @@ def test_a_part_with_nothing_to_do_says_so(gates: Gates, capsys: pytest.CaptureF
 
 
 def test_ctrl_c_ends_the_part_and_begins_no_other(gates: Gates) -> None:
-    assert gates.run({FAULTS: fails(KeyboardInterrupt())}) == 3
+    assert gates.run({FAULTS: fails(KeyboardInterrupt())}, without=[LOAD]) == 3
     assert gates.document["interrupted"]
     assert gates.parts == {
         TESTS: ("ran", 0),
         VERIFY: ("ran", 0),
         FAULTS: ("not_run", 3),
-        LOAD: ("not_run", 3),
+        LOAD: ("left_out", None),
         COMPARE: ("not_run", 3),
     }
-    assert {each["why"] for each in gates.document["parts"][2:]} == {"interrupted"}
+    assert {each["why"] for each in gates.document["parts"][2:]} == {"interrupted", "--without load"}
+
+
+def test_with_the_budget_spent_and_a_violation_found_nothing_more_is_begun(gates: Gates) -> None:
+    def slow(_asked: Asked, _given: float) -> Mapping[str, Any]:
+        gates.clock += 100
+        return says(document("violated_two"))(_asked, _given)
+
+    assert gates.run({VERIFY: slow}) == 1
+    assert gates.parts[FAULTS] == ("not_run", 3)
+    assert gates.document["parts"][2]["why"] == "the budget is spent, and a violation is found"
 
 
 def test_a_part_that_was_interrupted_is_kept(gates: Gates) -> None:
