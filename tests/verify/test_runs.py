@@ -10,6 +10,8 @@ import pytest
 
 from harness.db.any_server import AnyServer
 from harness.marketplace.subject import load_subject
+from harness.report.counterexamples import showings
+from harness.report.html import html
 from harness.resources import bundled
 from tests.report.schemas import validator
 from tests.verify.command import harness
@@ -27,6 +29,15 @@ def test_published_is_violated(published: Verified) -> None:
     assert found["sold-once"] == found["charged-once"] == found["serializable"] == "violated"
     assert "harness replay reports/schedules/published-sold-once-" in published.ended.out
     assert "Traceback" not in published.ended.err
+
+
+def test_its_page_is_small_and_shows_every_run(published: Verified) -> None:
+    page = html(published.document)
+    assert len(page.encode()) < 150_000
+    files = {each["counterexample"]["file"] for each in published.document["properties"] if each["counterexample"]}
+    assert any(f"harness replay {file}" in page for file in files)
+    assert page.count('<article id="run-') == len(showings(published.document))
+    assert "FOR UPDATE" in page
 
 
 def test_every_violation_is_minimal_and_was_made_again_ten_times(published: Verified) -> None:

@@ -17,6 +17,9 @@ _BOX = (92.0, 26.0)
 _NAME_MAX = 12
 """Characters of a session's name that fit into its box."""
 
+_LOCKS = {"transactionid": "the end of its transaction", "advisory": "an advisory lock", "relation": "a whole table"}
+"""What is waited for where no row is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -44,6 +47,7 @@ def lock(row: Mapping[str, Any] | None) -> str:
     if not row:
         return ""
     name = row.get("name") or " ".join(part for part in (row.get("table"), row.get("key")) if part)
+    name = name or _LOCKS.get(row.get("lock", ""), row.get("lock", ""))
     return f"{name} ({row['mode']})" if row.get("mode") else str(name)
 
 

@@ -24,7 +24,11 @@ def runs(document: Mapping[str, Any]) -> Markup:
     found = showings(document)
     bodies = sources(each.counterexample["story"] for each in found)
     shown = [_run(document, showing, f"run-{number}", bodies) for number, showing in enumerate(found, 1)]
-    alone = [(each["id"], reason(each)) for each in with_verdict(document, "violated") if not each["counterexample"]]
+    alone = [
+        (each["id"], reason(each).split("; "))
+        for each in with_verdict(document, "violated")
+        if not each["counterexample"]
+    ]
     if not shown and not alone:
         return Markup()
     return rendered("runs.html.jinja", runs=shown, alone=alone, functions=list(bodies.values()))
@@ -33,7 +37,8 @@ def runs(document: Mapping[str, Any]) -> Markup:
 def _run(document: Mapping[str, Any], showing: Showing, anchor: str, bodies: Mapping[str, Source]) -> dict[str, Any]:
     found = showing.counterexample
     story = found["story"]
-    because = found.get("because", {})
+    replay = replay_line(document, found)
+    because = found.get("because") or {}
     shown, same = changed(story["start"], story["final"], showing.guilty) if "start" in story else ([], [])
     return {
         "id": anchor,
@@ -47,10 +52,12 @@ def _run(document: Mapping[str, Any], showing: Showing, anchor: str, bodies: Map
         ],
         "because": linked(because.get("sentence", ""), anchor),
         "steps": steps(story, bodies, because.get("steps", ())),
-        "tells_commits": any("commits" in step for step in story["steps"]),
+        "not_shown": story.get("not_shown", ""),
+        "tells_commits": any("reads" in step or "commits" in step for step in story["steps"]),
         "changed": shown,
         "same": same,
-        "serial_orders": found.get("serial_orders", ()),
-        "replay": replay_line(document, found),
-        "exports": [f"harness export {found['file']} --as {form}" for form in EXPORTS],
+        "serial_orders": found.get("serial_orders") or (),
+        "more_orders": found.get("serial_orders_more", 0),
+        "replay": replay,
+        "exports": [replay.replace("harness replay", "harness export", 1) + f" --as {form}" for form in EXPORTS],
     }

@@ -58,7 +58,7 @@ def test_texts_of_a_document_are_no_markup() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_small(name: str) -> None:
-    assert len(html(document(name)).encode()) < SIZE_MAX / 2
+    assert len(html(document(name)).encode()) < SIZE_MAX
 
 
 def test_every_format_of_a_page_is_known_by_its_name() -> None:

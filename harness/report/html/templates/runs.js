@@ -48,11 +48,13 @@ for (const shelf of all(".runs")) {
 
 function Run(article) {
   const one = selector => article.querySelector(selector)
+  one(".stage").before(document.querySelector(".controls-of-a-run").content.cloneNode(true))
   const steps = all(".step", article), panel = one(".panel"), range = one("input[type=range]")
   const changed = one(".changed[data-tells]")
   const run = { article, steps, at: 0, go, copy }
 
-  one(".controls").hidden = panel.hidden = false
+  panel.hidden = false
+  range.max = steps.length - 1
   one(".first").addEventListener("click", () => go(0))
   one(".back").addEventListener("click", () => go(run.at - 1))
   one(".on").addEventListener("click", () => go(run.at + 1))
@@ -156,7 +158,7 @@ function Run(article) {
   // Runs of steps without news are one line, until somebody wants to see them.
   function fold() {
     const box = one(".unfold")
-    if (!box) return
+    if (!article.querySelector(".folded")) return one(".unfolding").remove()
     const list = one(".steps")
     list.classList.add("folding")
     const away = []

@@ -22,7 +22,7 @@ for (const button of all("button.copy")) {
   button.hidden = false
   button.addEventListener("click", async () => {
     const text = button.textContent
-    button.textContent = await copied(button.dataset.copy) ? "copied" : "not copied: select the text"
+    button.textContent = await copied(button.previousElementSibling.textContent) ? "copied" : "not copied: select the text"
     setTimeout(() => { button.textContent = text }, 1500)
   })
 }
