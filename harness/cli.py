@@ -17,6 +17,7 @@ from harness.commands.compare import compare
 from harness.commands.gate import gate
 from harness.commands.load import load
 from harness.commands.monitor import monitor
+from harness.commands.report import report
 from harness.commands.serve import serve
 from harness.commands.smoke import smoke
 from harness.configuration import configure
@@ -57,6 +58,7 @@ app.command(compare)
 app.command(gate)
 app.command(load)
 app.command(monitor)
+app.command(report)
 app.command(serve)
 app.command(smoke)
 

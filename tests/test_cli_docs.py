@@ -16,8 +16,19 @@ from harness.configuration import option_names
 
 PAGE = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text()
 ALONE = (
-    *("verify", "explore", "faults", "model", "gate", "smoke", "replay", "scenarios"),
-    *("monitor", "serve", "load", "compare"),
+    "verify",
+    "explore",
+    "faults",
+    "model",
+    "gate",
+    "smoke",
+    "replay",
+    "scenarios",
+    "monitor",
+    "serve",
+    "load",
+    "compare",
+    "report",
 )
 GROUPED = ("db start", "db stop", "db status", "db psql")
 COMMANDS = (*ALONE, *GROUPED)

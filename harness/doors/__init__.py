@@ -9,6 +9,7 @@ from harness.doors.living import model
 from harness.doors.loading import list_loads, load
 from harness.doors.monitoring import monitor
 from harness.doors.replaying import replay
+from harness.doors.reporting import index, merge, report
 from harness.doors.saying import INTERRUPTED
 from harness.doors.serving import serve
 from harness.doors.sweeping import faults
@@ -23,13 +24,16 @@ __all__ = [
     "explore",
     "faults",
     "gate",
+    "index",
     "list_loads",
     "list_scenarios",
     "load",
+    "merge",
     "model",
     "monitor",
     "psql",
     "replay",
+    "report",
     "serve",
     "smoke",
     "start_database",

@@ -14,12 +14,10 @@ from harness import __version__
 from harness.doors.asking import require_writable
 from harness.doors.calling import command_line
 from harness.doors.saying import colour, exit_code, say, width
+from harness.report.stored import RUNS
 from harness.report.views import junit, text
 from harness.verify.document import write_document, write_text
 from harness.words.errors import CouldNotRun, ExitCode
-
-RUNS = "runs"
-"""Where in the directory of reports the documents of all runs are."""
 
 
 class Saving:

@@ -42,9 +42,9 @@ def junit(document: Mapping[str, Any]) -> str:
     properties = SubElement(suite, "properties")
     for name, value in facts.items():
         SubElement(properties, "property", name=name, value=str(value))
-    texts = _explanations(document)
+    texts = explanations(document)
     for each in document["properties"]:
-        _property(suite, subject, each, texts.get(each["id"], ""), part="shard" in document)
+        property_case(suite, subject, each, texts.get(each["id"], ""), part="shard" in document)
     for each in document["scenarios"]:
         _scenario(suite, subject, each)
     for each in document["skipped"]:
@@ -70,7 +70,8 @@ def finished(root: Element, suite: Element, document: Mapping[str, Any], subject
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _property(suite: Element, subject: str, entry: Mapping[str, Any], text: str, *, part: bool) -> None:
+def property_case(suite: Element, subject: str, entry: Mapping[str, Any], text: str, *, part: bool) -> None:
+    """The test case of one property; ``text`` explains a violation at length."""
     case = SubElement(suite, "testcase", classname=f"{subject}.properties", name=entry["id"], time="0")
     message = legal(label(reason(entry)))
     match entry["verdict"]:
@@ -111,7 +112,7 @@ def _scenario(suite: Element, subject: str, entry: Mapping[str, Any]) -> None:
         SubElement(case, "system-out").text = explored
 
 
-def _explanations(document: Mapping[str, Any]) -> dict[str, str]:
+def explanations(document: Mapping[str, Any]) -> dict[str, str]:
     """Property to the picture of its counterexample."""
     texts = {}
     for showing in showings(document):

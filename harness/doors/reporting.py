@@ -1,0 +1,102 @@
+"""``harness report``: what a run document says, in whatever form, and all past runs on one page."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.doors.saving import Saving
+from harness.doors.saying import colour, say, width
+from harness.gate.merge import merged
+from harness.report.stored import LATEST, RUNS, find, read
+from harness.report.views import text, view
+from harness.verify.document import write_text
+from harness.words.errors import ExitCode, UsageError
+
+
+def report(names: Sequence[str], *, form: str, out: Path | None, reports: Path, opens: bool) -> int:
+    """Show runs as ``form``; pages are written beside their documents, texts said, or either written to ``out``."""
+    if out is not None and len(names) > 1:
+        raise UsageError("one-out", "--out is one file, and there are several runs", remedy="leave --out out")
+    if opens and form != "html":
+        raise UsageError("no-page", f"--open shows a page, and {form} is none", remedy="leave out --as, or --open")
+    for name in names or [LATEST]:
+        path = find(name, reports)
+        document = read(path)
+        shown = _shown(document, path, form)
+        if out is not None:
+            write_text(out, shown)
+        elif form == "html":
+            out_of_run = page_of(path)
+            write_text(out_of_run, shown)
+            _present(out_of_run, opens=opens)
+        else:
+            say(shown.rstrip("\n"))
+        if out is not None and form == "html":
+            _present(out, opens=opens)
+    return ExitCode.HOLDS
+
+
+def index(reports: Path, *, out: Path | None, opens: bool) -> int:
+    """Write the page of all runs, and the pages of those that have none yet; returns the exit code."""
+    from harness.report.html.index import Known, index_page
+
+    known = []
+    for path in sorted((reports / RUNS).glob("*.json")):
+        page = page_of(path)
+        try:
+            document = read(path)
+            if not page.is_file():
+                write_text(page, _shown(document, path, "html"))
+            known.append(Known(path.name, document, Path(os.path.relpath(page, (out or page).parent)).as_posix()))
+        except UsageError as error:
+            known.append(Known(path.name, None, "", str(error)))
+    path = out or reports / "index.html"
+    write_text(path, index_page(known))
+    _present(path, opens=opens)
+    return ExitCode.HOLDS
+
+
+def merge(names: Sequence[str], *, reports: Path, json_file: Path | None) -> int:
+    """Make one document of the shards of a verification, a sweep or a gate, save and say it; returns its exit code."""
+    if not names:
+        raise UsageError("nothing-to-merge", "--merge without runs", expected="the documents of all shards")
+    whole = merged([read(find(name, reports)) for name in names])
+    kind = str(whole["format"]).removeprefix("harness-")
+    return Saving(kind, whole["subject"]["name"], reports=reports, json_file=json_file).ended(whole)
+
+
+def page_of(path: Path) -> Path:
+    """Where the page of the document in ``path`` goes: beside it, or above the directory of all runs."""
+    page = path.with_suffix(".html")
+    return page.parent.parent / page.name if page.parent.name == RUNS else page
+
+
+def _shown(document: dict[str, Any], path: Path, form: str) -> str:
+    try:
+        if form == "text":
+            return text(document, width=width(), colour=colour())
+        return view(form, document)
+    except (KeyError, TypeError, IndexError) as error:
+        raise UsageError(
+            "bad-run-document",
+            f"{path} lacks a part or has one of a wrong kind ({type(error).__name__}: {error})",
+            expected=f"a {document['format']} as docs/run-document.md describes it",
+            remedy="it may have been changed: run it again",
+        ) from error
+
+
+def _present(page: Path, *, opens: bool) -> None:
+    say(str(page))
+    if opens and not (_has_browser() and webbrowser.open(page.absolute().as_uri())):
+        say("There is no browser to open it in here.")
+
+
+def _has_browser() -> bool:
+    """Without a display only a browser that somebody names is one: those of a terminal would take it over."""
+    windows = sys.platform in ("darwin", "win32")
+    return windows or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
