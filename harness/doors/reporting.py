@@ -43,19 +43,22 @@ def report(names: Sequence[str], *, form: str, out: Path | None, reports: Path, 
 
 def index(reports: Path, *, out: Path | None, opens: bool) -> int:
     """Write the page of all runs, and the pages of those that have none yet; returns the exit code."""
+    from harness.report.html import BODIES
     from harness.report.html.index import Known, index_page
 
-    known = []
-    for path in sorted((reports / RUNS).glob("*.json")):
-        page = page_of(path)
-        try:
-            document = read(path)
-            if not page.is_file():
-                write_text(page, _shown(document, path, "html"))
-            known.append(Known(path.name, document, Path(os.path.relpath(page, (out or page).parent)).as_posix()))
-        except UsageError as error:
-            known.append(Known(path.name, None, "", str(error)))
     path = out or reports / "index.html"
+    known = []
+    for file in sorted((reports / RUNS).glob("*.json")):
+        page = page_of(file)
+        try:
+            document = read(file)
+            shown = document["format"] in BODIES
+            if shown and not page.is_file():
+                write_text(page, _shown(document, file, "html"))
+            link = Path(os.path.relpath(page, path.parent)).as_posix() if shown else ""
+            known.append(Known(file.name, document, link))
+        except UsageError as error:
+            known.append(Known(file.name, None, "", str(error)))
     write_text(path, index_page(known))
     _present(path, opens=opens)
     return ExitCode.HOLDS

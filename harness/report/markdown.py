@@ -118,6 +118,8 @@ def _compare(document: Document) -> Iterator[str]:
         cells = [compare.figure_cell(by_id.get(figure["id"])) for figure in document["figures"]]
         rows.append((compare.name_of(each), words(each["verdict"]), *cells))
     yield table(("function", "verdict", *titles), rows, right=range(2, 2 + len(titles)))
+    causes = [(compare.name_of(each), cause["text"]) for each in document["functions"] for cause in each["cause"]]
+    yield table(("function", "cause"), causes)
     yield "\n".join(f"- {plain(note)}" for note in compare.notes(document))
     yield _run(document)
 

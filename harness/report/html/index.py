@@ -25,7 +25,10 @@ _MARKS = {"good": "✓", "bad": "✗", "doubt": "?", "plain": "·"}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A file among the run documents; ``page`` is the address of its page. Without a document, ``trouble`` says why."""
+    """A file among the run documents, and the address of its page, if it has one.
+
+    Without a document, ``trouble`` says why.
+    """
 
     file: str
     document: Mapping[str, Any] | None
@@ -85,15 +88,19 @@ def _runs(told: Sequence[Known]) -> Markup:
         took = document.get("seconds")
         rows.append(
             (
-                Cell(each.began.replace("T", " ").removesuffix("Z") or "-", sort=each.began),
+                Cell(each.began.replace("T", "\xa0").removesuffix("Z") or "-", sort=each.began),
                 str(document["format"]).removeprefix("harness-"),
-                Cell(Markup('<a href="{}">{}</a>').format(each.page, each.what), below=_headline(document)),
+                Cell(_linked(each), below=_headline(document)),
                 Cell(words(document["verdict"]), _mood(each)),
                 _extent(document),
                 Cell("-" if took is None else seconds(took), sort=took or 0),
             )
         )
     return table("runs", columns, rows, filtered=True) if rows else Markup()
+
+
+def _linked(each: Known) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(each.page, each.what) if each.page else Markup("{}").format(each.what)
 
 
 def _trends(told: Sequence[Known]) -> Markup:
