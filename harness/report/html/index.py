@@ -88,7 +88,7 @@ def _runs(told: Sequence[Known]) -> Markup:
         took = document.get("seconds")
         rows.append(
             (
-                Cell(each.began.replace("T", "\xa0").removesuffix("Z") or "-", sort=each.began),
+                Cell(each.began.replace("T", " ").removesuffix("Z") or "-", sort=each.began),
                 str(document["format"]).removeprefix("harness-"),
                 Cell(_linked(each), below=_headline(document)),
                 Cell(words(document["verdict"]), _mood(each)),
