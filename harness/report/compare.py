@@ -18,12 +18,13 @@ _HEADS = {
     "cannot_tell": ("CAN'T TELL: {}", "yellow"),
     "not_exercised": ("NOT EXERCISED: no function could be measured", "yellow"),
 }
-_WORDS = {
+WORDS = {
     "slower": ("SLOWER", "bold red"),
     "no_slowdown": ("no slowdown", "green"),
     "cannot_tell": ("can't tell", "yellow"),
     "not_measured": ("not measured", "yellow"),
 }
+"""Of each verdict its word, and how it is coloured."""
 
 
 def render_compare(
@@ -35,7 +36,7 @@ def render_compare(
     head = [paper.ink(line, style) for line in paper.wrap(headline(document))]
     lines = []
     for each in document["functions"]:
-        word, ink = _WORDS[each["verdict"]]
+        word, ink = WORDS[each["verdict"]]
         cells = (name_of(each), word, *(figure_cell(figure) for figure in _in_order(document, each)))
         lines.append(Line(cells, _below(each), style=ink, styled=2))
     columns = (

@@ -140,11 +140,32 @@ def test_a_sparkline_says_its_range() -> None:
 
 def test_an_interval_stands_before_the_band_of_no_difference() -> None:
     scale = scales.ratios([1.25])
-    drawn = charts.interval(scale, 1.0, 1.1, 1.25, (0.95, 1.05), "bad")
-    (line,) = paths(drawn, "line")
-    assert numbers(line) == [500, 500, 1000]
+    drawn = charts.intervals(scale, [(1.0, 1.1, 1.25), (0.9, 1.0, 1.1)], (0.95, 1.05), ("bad", "rest"))
+    line, control = paths(drawn, "line")
+    assert numbers(line) == [500, 350, 1000]
+    assert numbers(control) == [264, 800, 714]
     assert paths(drawn, "axis") == ["M500 0V1000"]
     left, right = (numbers(paths(drawn, "field")[0])[place] for place in (0, 2))
     assert 370 < left < 390
     assert 605 < right < 615
     assert "+10 %, from same to +25 %" in drawn
+
+
+def test_an_interval_that_goes_on_ends_in_an_arrow() -> None:
+    scale = scales.ratios([2.0])
+    drawn = charts.intervals(scale, [(0.0, 5.0, float("inf"))], (0.95, 1.05), ("bad",))
+    (line,) = paths(drawn, "line")
+    assert line.startswith("M0 350H1000M16 ")
+    assert line.count("M") == 3
+    # Its middle is not to be seen, and no dot says that it were.
+    assert paths(drawn, "dots") == []
+    assert "from" in drawn
+    assert "to any" in drawn
+    (beyond,) = paths(charts.intervals(scale, [(5.0, 6.0, 7.0)], (0.95, 1.05), ("bad",)), "line")
+    assert beyond.startswith("M940 350H1000M984 ")
+
+
+def test_the_axis_of_a_column_has_its_words() -> None:
+    assert re.findall(r'left:([\d.]+)%">([^<]*)<', charts.ticks(scales.ratios([2.0]))) == [
+        *(("0", "\N{MINUS SIGN}50 %"), ("50", "same"), ("79.25", "+50 %"))
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def document(name: str) -> dict[str, Any]:
 
 
 def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<(script|style)>.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL).split())
+    return unescape(" ".join(re.sub(r"<(script|style)>.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL).split()))
 
 
 def headings(page: str) -> list[str]:

@@ -78,7 +78,8 @@ def test_half_and_twice_are_equally_far_from_the_same() -> None:
     assert [round(scale.at(value), 3) for value in (0.5, 1, 2)] == [0, 0.5, 1]
     assert scale.words(1.0) == "same"
     assert ratios([]).high == pytest.approx(1.1)
-    assert 3 <= len(ratios([1.3, inf, 0.0]).ticks) <= 5
+    assert [round(tick, 2) for tick in ratios([1.3, inf, 0.0]).ticks] == [0.9, 1, 1.1]
+    assert [round(tick, 2) for tick in ratios([40.0]).ticks] == [0.1, 1, 1.9]
 
 
 @pytest.mark.parametrize(

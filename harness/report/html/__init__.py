@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.report.html import faults, gate, load, model, monitor, verify
+from harness.report.html import compare, faults, gate, load, model, monitor, verify
 from harness.report.html.shell import Body, page
 
 BODIES: dict[str, Callable[[Mapping[str, Any]], Body]] = {
     "harness-gate": gate.body,
     "harness-verify": verify.body,
+    "harness-compare": compare.body,
     "harness-load": load.body,
     "harness-faults": faults.body,
     "harness-model": model.body,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -25,6 +26,9 @@ SIZE = 1000
 LABEL_GAP = 0.09
 """How far labels beside a drawing are apart at least, as a share of its height."""
 OTHER = "other"
+ARROW = 16
+SHAFT = 60
+"""How long the head of an arrow is, and all of one at least."""
 
 Point = tuple[float, float | None]
 
@@ -209,18 +213,42 @@ def sparkline(values: Sequence[float | None], words: Callable[[float], str], *, 
     return rendered("spark.html.jinja", name=name, size=SIZE, shape=shape)
 
 
-def interval(scale: Scale, low: float, middle: float, high: float, band: tuple[float, float], tone: str) -> Markup:
-    """One line of a forest plot: a value with its interval, before the band in which no difference counts."""
+def intervals(
+    scale: Scale, told: Sequence[tuple[float, float, float]], band: tuple[float, float], tones: Sequence[str]
+) -> Markup:
+    """One line of a forest plot: (lower, middle, upper) with a dot, before the band in which no difference counts.
+
+    The first is the one in question, those below it are what it is compared with. An arrow ends one that goes on.
+    """
     left, right = (_x(scale.at(bound)) for bound in band)
-    one = _x(scale.at(1.0))
     shapes = [
         _shape("field", "plain", f"M{left} 0H{right}V{SIZE}H{left}z"),
-        _shape("axis", "plain", f"M{one} 0V{SIZE}"),
-        _shape("line", tone, f"M{_x(scale.at(low))} 500H{_x(scale.at(high))}"),
-        _shape("dots", tone, f"M{_x(scale.at(middle))} 500h0"),
+        _shape("axis", "plain", f"M{_x(scale.at(1.0))} 0V{SIZE}"),
     ]
-    name = f"{scale.words(middle)}, from {scale.words(low)} to {scale.words(high)}"
+    for place, ((low, middle, high), tone) in enumerate(zip(told, tones, strict=False)):
+        y = (350, 800)[place]
+        # What is wholly outside is still an arrow with a shaft.
+        d = f"M{min(_x(scale.at(low)), SIZE - SHAFT)} {y}H{max(_x(scale.at(high)), SHAFT)}"
+        if low < scale.low * (1 - 1e-9):
+            d += f"M{ARROW} {y - 2 * ARROW * 4}L0 {y}L{ARROW} {y + 2 * ARROW * 4}"
+        if high > scale.high * (1 + 1e-9):
+            d += f"M{SIZE - ARROW} {y - 2 * ARROW * 4}L{SIZE} {y}L{SIZE - ARROW} {y + 2 * ARROW * 4}"
+        thin = " small" if place else ""
+        shapes.append(_shape("line", tone + thin, d))
+        if scale.low <= middle <= scale.high:
+            shapes.append(_shape("dots", tone + thin, f"M{_x(scale.at(middle))} {y}h0"))
+    low, middle, high = told[0]
+    name = f"{scale.words(middle)}, from {scale.words(low)} to {scale.words(high) if high < inf else 'any'}"
     return rendered("spark.html.jinja", name=name, size=SIZE, shape=Markup().join(shapes))
+
+
+def ticks(scale: Scale) -> Markup:
+    """The texts of an axis, for the head of a column of drawings."""
+    places = [(scale.at(tick), scale.words(tick)) for tick in scale.ticks]
+    return rendered(
+        "ticks.html.jinja",
+        ticks=[{"left": _share(left), "text": text, "edge": _edge(left)} for left, text in places],
+    )
 
 
 def path(x: Scale, y: Scale, points: Sequence[Point], *, stepped: bool = False, dotted: bool = False) -> str:

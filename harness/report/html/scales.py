@@ -106,11 +106,8 @@ def doubling(values: Sequence[float]) -> Scale:
 def ratios(bounds: Iterable[float], least: float = 0.1) -> Scale:
     """Ratios around 1 such that twice and half are equally far; at least from 1 - ``least`` to 1 + ``least``."""
     reach = max([1 + least, *(max(bound, 1 / bound) for bound in bounds if bound > 0 and isfinite(bound))])
-    tick = next((tick for tick in (0.05, 0.1, 0.25, 0.5, 1, 4, 9) if (reach - 1) / tick < 3), 99)
-    ticks = [1 / (1 + tick), 1.0, 1 + tick]
-    if (1 + 2 * tick) <= reach:
-        ticks = [1 / (1 + 2 * tick), *ticks, 1 + 2 * tick]
-    return Scale(1 / reach, reach, ticks, _as_change, lambda ratio: log10(max(1e-12, ratio)))
+    tick = max((tick for tick in (0.05, 0.1, 0.25, 0.5, 0.9) if 1 - tick >= 1 / reach), default=0.05)
+    return Scale(1 / reach, reach, (1 - tick, 1.0, 1 + tick), _as_change, lambda ratio: log10(max(1e-12, ratio)))
 
 
 def _as_percentile(share: float) -> str:
