@@ -180,7 +180,7 @@ def markdown_compare(document: Mapping[str, Any]) -> str:
     rows = [
         [
             f"`{name_of(each)}`",
-            f"**{_WORDS[each['verdict']][0]}**" if each["verdict"] == "slower" else _WORDS[each["verdict"]][0],
+            f"**{WORDS[each['verdict']][0]}**" if each["verdict"] == "slower" else WORDS[each["verdict"]][0],
             *(figure_cell(figure) for figure in _in_order(document, each)),
         ]
         for each in document["functions"]
