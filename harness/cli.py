@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from harness import __version__, doors
 from harness.commands.compare import compare
 from harness.commands.gate import gate
+from harness.commands.export import export
 from harness.commands.load import load
 from harness.commands.monitor import monitor
 from harness.commands.report import report
@@ -56,6 +57,7 @@ database_app = App(name="db", help="A PostgreSQL server to look around in: start
 app.command(database_app)
 app.command(compare)
 app.command(gate)
+app.command(export)
 app.command(load)
 app.command(monitor)
 app.command(report)

@@ -20,6 +20,7 @@ from harness.words.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.db.any_server import AnyServer
+    from harness.doors.regressing import Counterexample
     from harness.pytest_interleave import Interleave
     from harness.words.recording import Recording
 
@@ -245,6 +246,22 @@ def interleave(request: pytest.FixtureRequest, server: AnyServer, database: Any)
         except HarnessError as error:
             pytest.fail(f"no interleaving: {error}", pytrace=False)
         yield Interleave(ground, circumstances)
+
+
+@pytest.fixture
+def counterexample(request: pytest.FixtureRequest, server: AnyServer) -> Counterexample:
+    """Makes an exported counterexample again, and fails while it still is one (``Counterexample.__call__``)."""
+    from harness.doors.regressing import Counterexample
+
+    settings = request.config.stash[_settings]
+    node = request.node
+
+    def say(line: str) -> None:
+        node.user_properties.append((NOTES, line))
+        node.add_report_section("call", "harness", line)
+
+    most = settings.schedules or PROFILES.get(settings.profile or "", SCHEDULES)
+    return Counterexample(server, most, say)
 
 
 @dataclass(frozen=True, slots=True)

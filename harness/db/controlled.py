@@ -38,7 +38,7 @@ class RoundTrip:
         return (yield self)
 
 
-class _Cursor(psycopg.AsyncCursor[Any]):
+class ControlledCursor(psycopg.AsyncCursor[Any]):
     """Notes what it is about to send, for the report."""
 
     async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ class ControlledConnection(psycopg.AsyncConnection[Any]):
 
     def __init__(self, pgconn: pq.abc.PGconn) -> None:
         super().__init__(pgconn)
-        self.cursor_factory = _Cursor
+        self.cursor_factory = ControlledCursor
         self.statement: Any = None
         self.lent: psycopg.BaseConnection[Any] | None = None
         """As it was given last to a program that must not change it (``harness.db.lent``)."""

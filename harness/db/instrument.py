@@ -40,6 +40,7 @@ _WHOLE = {
     "sql": "is written in SQL, and has no statements of PL/pgSQL",
 }
 """Why a routine that is one step by its nature is not measured, by its language."""
+_MARKS = re.compile(rf"IF {CONDITION} THEN END IF; |ELSIF {CONDITION} THEN ")
 _CONDITION = re.compile(rf"harness\.point\(\d+\)|{CONDITION}")
 
 
@@ -128,6 +129,11 @@ def left_behind(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
         for routine in routines
     ]
     return Plan((), (), (), tuple(rewritten))
+
+
+def with_points_alone(item: Rewritten) -> str:
+    """The body with its points, and without the marks by which coverage is measured."""
+    return _MARKS.sub("", item.instrumented)
 
 
 # -- rewriting ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Ids are the same in every run and on every machine, and in the order in which th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from uuid import UUID
 
@@ -74,6 +74,11 @@ class Names:
     def thing_of(self, id_text: str) -> tuple[str, str] | None:
         """Kind (one of ``KINDS``) and name of what has this id; None when it is not ours."""
         return self._things.get(id_text)
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Every id so far, as PostgreSQL prints it, to its name."""
+        return self._names
 
     def _remember(self, kind: str, name: str, number: int) -> Id:
         prefix = 1 + KINDS.index(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from harness.db.entry import entries, keeps_locks
@@ -21,7 +22,9 @@ from harness.verify.trial import Trial
 
 
 class Theatre(Stages):
-    """Stages the scenarios of one order."""
+    """Stages the scenarios of one order. ``make_player`` makes those who play them."""
+
+    make_player: Callable[..., Player] = Player
 
     def __init__(self, order: Order, plan: Plan) -> None:
         super().__init__(
@@ -41,7 +44,7 @@ class Theatre(Stages):
 
     def player(self, isolation: str, names: Names, role: str | None = None) -> Player:
         """Who plays blocks of operations at this isolation level, in these names and as this role."""
-        return Player(
+        return self.make_player(
             self.at(isolation, role),
             self._client(names),
             self._entries if isolation == "read committed" else {},

@@ -66,11 +66,17 @@ class Recording:
     def load(cls, path: Path) -> Recording:
         """Raises ``UsageError`` for a file that is missing, truncated, or of another format or version."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            return cls.read(path.read_bytes(), str(path))
         except OSError as error:
             raise UsageError(
                 "no-schedule-file", f"cannot read {path}: {error.strerror}", remedy="name a file that verify wrote"
             ) from error
+
+    @classmethod
+    def read(cls, text: str | bytes, path: str) -> Recording:
+        """The recording that ``text`` is; ``path`` says where it was found. Raises ``UsageError`` as ``load`` does."""
+        try:
+            document = json.loads(text)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(
                 "bad-schedule-file",
