@@ -23,6 +23,7 @@ ALONE = (
     "gate",
     "smoke",
     "replay",
+    "export",
     "scenarios",
     "monitor",
     "serve",

@@ -40,6 +40,7 @@ PURE = {"words", "explore", "check", "stats"}
 DRIVER = {
     *("db", "marketplace", "verify", "stress", "faults", "purchase", "interleave", "load", "monitor", "requests"),
     "compare",
+    "export",
 }
 """Where psycopg may be imported: the tower of the database, and what runs on it."""
 LINES_MAX = {"harness": 400, "tests": 600}

@@ -18,7 +18,8 @@ from harness.db.controlled import ControlledConnection, ControlledCursor
 from harness.db.entry import BEGIN, entry
 from harness.db.instrument import with_points_alone
 from harness.db.plan import Plan
-from harness.engine.execution import Chooser, Run
+from harness.db.session import ClientSession
+from harness.engine.execution import Chooser, Clock, Run
 from harness.export.ground import naming
 from harness.export.script import Answer, Place, Probe, Script, Sent, Step
 from harness.export.spelling import in_dollars, spelt, tidy
@@ -36,7 +37,7 @@ from harness.verify.story import tell_result
 from harness.words.errors import CouldNotRun, UsageError
 from harness.words.history import Call, EventKind, Result
 from harness.words.recording import Recording
-from harness.words.stage import CLIENT_POINT
+from harness.words.stage import CLIENT_POINT, Actor
 
 
 def require_plain(scenario: Scenario) -> None:
@@ -97,7 +98,7 @@ def rehearse(
             functions=tuple(
                 f"{item.head}{in_dollars(with_points_alone(item))}" for item in plan.rewritten if item.name in passed
             ),
-            names=dict(names.known),
+            names=names.known,
             probes=tuple(_probes(subject, names, connection)),
         )
 
@@ -123,15 +124,25 @@ class _NotingPlayer(Player):
     def __init__(self, acts: list[_Act], spell: _Spell, stage: Any, client: Client, *args: Any, **kwargs: Any) -> None:
         self._heard: dict[int, list[Sent]] = {}
         self._acts = acts
-        self._listening_stage = stage
         super().__init__(stage, _NotingClient(client, spell, self._heard), *args, **kwargs)
 
-    def play(self, cast: Cast, entries: Mapping[str, frozenset[int]], chooser: Chooser) -> tuple[Run, tuple[Call, ...]]:
+    def play(
+        self,
+        cast: Cast,
+        entries: Mapping[str, frozenset[int]],
+        chooser: Chooser,
+        onlooker: Callable[[Clock], Clock] | None = None,
+    ) -> tuple[Run, tuple[Call, ...]]:
         self._heard.clear()
-        run, calls = super().play(cast, entries, chooser)
-        heard = [self._heard.get(actor.pid, []) for actor in self._listening_stage.actors]
+        run, calls = super().play(cast, entries, chooser, onlooker)
+        heard = [self._heard.get(pid, []) for pid in map(_backend, self.stage.actors)]
         self._acts.append(_Act(run, calls, heard))
         return run, calls
+
+
+def _backend(actor: Actor) -> int:
+    assert isinstance(actor, ClientSession)
+    return actor.pid
 
 
 class _NotingClient:

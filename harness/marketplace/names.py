@@ -78,7 +78,7 @@ class Names:
     @property
     def known(self) -> Mapping[str, str]:
         """Every id so far, as PostgreSQL prints it, to its name."""
-        return self._names
+        return {id_: name for id_, (_, name) in self._things.items()}
 
     def _remember(self, kind: str, name: str, number: int) -> Id:
         prefix = 1 + KINDS.index(kind)
