@@ -14,8 +14,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from harness import __version__, doors
 from harness.commands.compare import compare
-from harness.commands.gate import gate
 from harness.commands.export import export
+from harness.commands.gate import gate
 from harness.commands.load import load
 from harness.commands.monitor import monitor
 from harness.commands.report import report

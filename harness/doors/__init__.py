@@ -2,8 +2,8 @@
 
 from harness.doors.calling import called
 from harness.doors.comparing import compare_versions
-from harness.doors.gating import gate
 from harness.doors.exporting import export
+from harness.doors.gating import gate
 from harness.doors.keeping import database_status, psql, start_database, stop_database
 from harness.doors.listing import list_scenarios
 from harness.doors.living import model
