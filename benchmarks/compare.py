@@ -94,7 +94,7 @@ def line_of(kind: str, seed: int, document: Mapping[str, Any], seconds: float) -
     """What is kept of a run."""
     slower = [each for each in document["functions"] if each["verdict"] == "slower"]
     entry = next((each for each in document["functions"] if each["id"] == OPERATION), None)
-    cause = entry["cause"] if entry else []
+    cause = [each for one in slower for each in one["cause"]]
     wanted = CAUSES.get(kind)
     named = wanted is not None and any(each["kind"] == wanted[0] and wanted[1] in each["text"] for each in cause)
     return {
@@ -104,7 +104,7 @@ def line_of(kind: str, seed: int, document: Mapping[str, Any], seconds: float) -
         "slower": [each["id"] for each in slower],
         "cannot_tell": [each["id"] for each in document["functions"] if each["verdict"] == "cannot_tell"],
         "off": document["against_itself"]["off"],
-        "found": bool(entry and entry["verdict"] == "slower"),
+        "found": bool(slower),
         "named": named,
         "cause": [each["text"] for each in cause],
         "increases": {

@@ -39,7 +39,7 @@ def compare_document(
     """The whole document. ``functions`` and ``causes`` are by operation."""
     alpha = shared(len(courses)).slower
     entries = [
-        _function(course, plan, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha)
+        _function(course, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha)
         for course in courses
     ]
     verdict = overall([Word(each["verdict"]) for each in entries])
@@ -103,7 +103,6 @@ def _version(version: Version) -> dict[str, Any]:
 
 def _function(
     course: Course,
-    plan: Plan,
     functions: Sequence[str],
     causes: Sequence[Mapping[str, Any]],
     alpha: float,
@@ -115,7 +114,7 @@ def _function(
         "verdict": str(verdict.word if verdict else Word.NOT_MEASURED),
         "faster": bool(verdict and verdict.faster),
         "rounds": course.rounds,
-        "calls": course.rounds * plan.calls(course.operation),
+        "calls": len(course.latencies_ns.get("base", ())),
         "reason": course.reason or None,
         "figures": [_figure(each, course, alpha) for each in verdict.figures] if verdict else [],
         "latency": {side: _latency(times) for side, times in course.latencies_ns.items()},

@@ -14,6 +14,8 @@ from harness.compare.side import SESSIONS, Side
 from harness.compare.verdict import FunctionVerdict, Measures, Round, Word, judge, shared
 
 CONTROL = "control"
+SHORT, SHORT_CALLS = 16, 2
+"""The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
 """Rounds from look to look. More looks would cost nothing but the time to compute them."""
 
@@ -102,7 +104,8 @@ def _one_round(
 ) -> None:
     before = counters.read() if counters else {}
     calls: list[Round] = []
-    for number in range(plan.calls(course.operation)):
+    count = plan.calls(course.operation)
+    for number in range(count if course.rounds >= SHORT else min(count, SHORT_CALLS)):
         call: dict[str, Measures] = {}
         # The control in every second call: what it is to show is whether all is well, and not how well.
         taking_part = [side for side in sides if side.name != CONTROL or number % 2 == 0]

@@ -1,0 +1,108 @@
+"""Rounds without a server: who is called when, when it ends, and what is left after Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from time import monotonic
+
+import pytest
+
+from harness.compare.calls import CallFailed
+from harness.compare.plan import Plan, plan_for
+from harness.compare.rounds import Course, run_rounds
+from harness.compare.side import Side
+from harness.compare.verdict import Word
+from harness.marketplace.subject import load_subject
+from harness.resources import bundled
+
+REFERENCE = load_subject("reference", bundled("sql"))
+NAMES = ("base", "candidate", "control")
+
+
+class Made(Side):
+    """A side whose calls take a made-up time, and whose ``trouble`` hears of each of them."""
+
+    def __init__(self, name: str, plan: Plan, factor: float, trouble: Callable[[str], None], log: list[str]) -> None:
+        super().__init__(name, REFERENCE, "", plan, local=False)
+        self._random, self._factor, self._trouble, self._log = Random(name), factor, trouble, log
+
+    def warm(self, operation: str) -> None:
+        self._trouble(operation)
+
+    def call(self, operation: str, session: int) -> tuple[int, int | None]:
+        self._trouble(operation)
+        self._log.append(f"{self.name} {operation} {session}")
+        time = 100_000 * self._factor * self._random.uniform(1, 1.05)
+        return round(2 * time), round(time)
+
+
+def ran(
+    factor: float = 1.0,
+    trouble: Callable[[str], None] = lambda _: None,
+    *,
+    seed: int = 0,
+    seconds: float = 60,
+    only: tuple[str, ...] = ("read", "top_up"),
+) -> tuple[dict[str, Course], bool, list[str]]:
+    plan, log = plan_for([REFERENCE], seed, only=only), list[str]()
+    sides = [Made(name, plan, factor if name == "candidate" else 1.0, trouble, log) for name in NAMES]
+    databases = {name: name for name in NAMES}
+    courses, interrupted = run_rounds(sides, plan, None, databases, monotonic() + seconds, lambda *_: None)
+    return {course.operation: course for course in courses}, interrupted, log
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.0, Word.NO_SLOWDOWN), (1.2, Word.SLOWER)])
+def test_it_ends_as_soon_as_it_is_decided_either_way(factor: float, word: Word) -> None:
+    courses, interrupted, _ = ran(factor)
+    assert not interrupted
+    for course in courses.values():
+        assert course.verdict is not None
+        assert course.verdict.word is word
+        assert course.rounds <= 24
+
+
+def test_the_seed_decides_who_is_called_when() -> None:
+    (_, _, one), (_, _, same), (_, _, other) = ran(seed=1), ran(seed=1), ran(seed=2)
+    assert one == same != other
+    firsts = {one[place].split()[0] for place in range(0, len(one) - 3)}
+    assert firsts == set(NAMES)
+
+
+def test_what_cannot_be_decided_ends_with_the_stock() -> None:
+    courses, _, log = ran(1.05, only=("complete_credit",))
+    course = courses["complete_credit"]
+    assert course.verdict is not None
+    assert course.verdict.word is Word.CANNOT_TELL
+    assert (course.rounds, course.reason) == (300, "the stock is used up")
+    assert sum(each.startswith("base ") for each in log) == 16 * 2 + (course.rounds - 16) * 6
+
+
+def test_no_time_is_no_verdict() -> None:
+    courses, interrupted, log = ran(seconds=0)
+    assert (interrupted, log) == (False, [])
+    assert [course.verdict for course in courses.values()] == [None, None]
+
+
+def test_what_is_refused_stops_and_the_others_go_on() -> None:
+    def refuse(operation: str) -> None:
+        if operation == "read":
+            raise CallFailed("closed")
+
+    courses, _, _ = ran(trouble=refuse)
+    assert (courses["read"].reason, courses["read"].verdict) == ("base refuses: closed", None)
+    assert courses["top_up"].decided
+
+
+def test_after_ctrl_c_what_was_measured_is_judged() -> None:
+    left = [200]
+
+    def press(_: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    courses, interrupted, _ = ran(1.05, press)
+    assert interrupted
+    assert all(course.verdict is not None for course in courses.values() if course.measured)
+    assert any(course.measured for course in courses.values())
