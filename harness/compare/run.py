@@ -32,6 +32,8 @@ from harness.marketplace.subject import Subject
 from harness.verify.prepared import new_database
 from harness.words.errors import UsageError
 
+ROUNDS_SHARE = 0.85
+"""Of the budget, for preparation and rounds; the rest is for the causes and for putting things away."""
 NAMES = ("base", "candidate", "control")
 
 
@@ -55,7 +57,9 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
     plan = _plan(options)
     with _sides(server, options, plan) as (sides, databases), counters(server, list(databases.values())) as counting:
         functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
-        courses, interrupted = run_rounds(sides, plan, counting, databases, began + options.budget_s, tick)
+        courses, interrupted = run_rounds(
+            sides, plan, counting, databases, began + options.budget_s * ROUNDS_SHARE, tick
+        )
         found = {
             course.operation: causes_of(sides, course.operation, functions[course.operation])
             for course in courses
