@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,10 +12,12 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from tests.browser.small_png import reduced
+
 WIDTHS = (380, 1280, 1920)
 HEIGHT = 900
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
-TALLEST = 1600
+TALLEST = 1500
 """Rows of pixels in a screenshot, at most."""
 
 _FLAGS = (
@@ -142,4 +143,4 @@ def screenshot(browser: webdriver.Chrome, name: str, top: str = "body") -> None:
         "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}-{width}.png").write_bytes(base64.b64decode(shot["data"]))
+    (folder / f"{name}-{width}.png").write_bytes(reduced(browser, shot["data"]))
