@@ -54,7 +54,7 @@ def test_every_figure_of_every_function_has_its_numbers_and_its_word() -> None:
 
 def test_an_interval_that_is_above_the_limit_is_drawn_right_of_its_band() -> None:
     figure = document("compare_slower")["functions"][1]["figures"][0]
-    figure |= {"verdict": "slower", "increase": {"lower": 0.08, "middle": 0.1, "upper": 0.12, "rounds": 50}}
+    figure |= {"verdict": "slower", "increase": {"lower": 0.08, "middle": 0.1, "upper": 0.12, "pairs": 50}}
     page = html(altered(document("compare_slower"), ("functions", 1, "figures", 0), figure))
     drawn = re.findall(r'aria-label="\+10 %, from \+8 % to \+12 %".*?</svg>', page)
     (line,) = re.findall(r'class="line bad" d="M(\d+) 350H(\d+)"', drawn[0])
@@ -66,8 +66,8 @@ def test_an_interval_that_is_above_the_limit_is_drawn_right_of_its_band() -> Non
     "interval",
     [
         None,
-        {"lower": None, "middle": None, "upper": None, "rounds": 3},
-        {"lower": None, "middle": 0.1, "upper": None, "rounds": 3},
+        {"lower": None, "middle": None, "upper": None, "pairs": 3},
+        {"lower": None, "middle": 0.1, "upper": None, "pairs": 3},
     ],
 )
 def test_what_is_not_known_is_not_drawn(interval: dict[str, Any] | None) -> None:
