@@ -35,6 +35,8 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
         say(f"NONDETERMINISTIC: the run was not the recorded one: {replayed.difference}")
         return ExitCode.COULD_NOT_RUN
     say(f"{recording.property} is {'violated' if replayed.violated else 'kept'}: {recording.why}")
+    if replayed.because:
+        say(f"{replayed.because[:1].upper()}{replayed.because[1:]}.")
     say(f"The same {len(recording.decisions)} steps, waits, answers and end as recorded.")
     return ExitCode.VIOLATED if replayed.violated else ExitCode.HOLDS
 

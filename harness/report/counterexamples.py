@@ -69,6 +69,8 @@ def shown(paper: Page, document: Mapping[str, Any], showing: Showing) -> list[st
     else:
         for each in showing.properties:
             lines += [paper.ink(line, "red") for line in paper.wrap(f"{each['id']}: {reason(each)}", hang=4)]
+    if why := found.get("because"):
+        lines += paper.wrap(f"{why['sentence'][:1].upper()}{why['sentence'][1:]}.")
     lines += [paper.ink(line, "dim") for text in provenance(found) for line in paper.wrap(text)]
     if found["reproduced"] < found["replays"]:
         lines += paper.wrap("Not every replay went the same way: what follows depends on more than the schedule.")

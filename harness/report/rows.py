@@ -68,6 +68,9 @@ class _Telling:
             for row in self._of_step(index, step, session):
                 yield replace(row, step=int(step["step"])) if first else row
                 first = False
+            for commit in step.get("commits", ()) if full else ():
+                change = f"{commit['name']}: {commit['before']} → {commit['after']}"
+                yield self._row(session, f"  committed {change}", style="dim")
 
     def _of_step(self, index: int, step: Step, session: int) -> Iterator[Row]:
         events = list(step["events"])
@@ -123,7 +126,7 @@ class _Telling:
         session = self._number[name]
         match event["kind"]:
             case "wait":
-                yield self._row(session, f"  waits for {_names(event)}", style="yellow")
+                yield self._row(session, f"  waits for {_names(event)}{_awaited(event)}", style="yellow")
                 self._waiting |= {session}
             case "wake":
                 self._waiting -= {session}
@@ -169,6 +172,12 @@ def _own_answer(step: Step, events: Sequence[Mapping[str, Any]]) -> Mapping[str,
 
 def _names(event: Mapping[str, Any]) -> str:
     return " and ".join(event.get("peers", []))
+
+
+def _awaited(event: Mapping[str, Any]) -> str:
+    """The row that is waited for, where its name is known: ``: lead L1``."""
+    row = event.get("row")
+    return f": {row['name']}" if row and row["name"] else ""
 
 
 def _mood(answer: str) -> str:

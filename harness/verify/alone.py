@@ -18,7 +18,11 @@ from harness.marketplace.scenario import ISOLATIONS, Scenario
 from harness.marketplace.subject import Subject
 from harness.requests.seats import MakeApp
 from harness.unwinding import noting_interrupt
+from harness.verify.awaited import RowNames
+from harness.verify.because import because
 from harness.verify.enquiry import Enquiry, seed_of
+from harness.verify.exhibit import show
+from harness.verify.onlooker import Onlooker
 from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
 from harness.verify.repeat import run_again
@@ -91,12 +95,16 @@ def explore(
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """``faithful``: everything that the recording holds came again. ``difference`` says what did not."""
+    """``faithful``: everything that the recording holds came again. ``difference`` says what did not.
+
+    ``because`` is the sentence that says how a violation came about, where the run shows it.
+    """
 
     faithful: bool
     violated: bool
     difference: str
     story: dict[str, Any]
+    because: str = ""
 
 
 def replay(
@@ -110,12 +118,18 @@ def replay(
     """Run a recording again. ``watch`` may wrap the chooser, to stop before each step."""
     with staged(server, subject, recording.isolation, api=api) as (_, plan, theatre):
         trial = theatre.trial(scenario)
-        again = run_again(trial, recording.decisions, recording.events, recording.outcome, watch)
+        onlooker = Onlooker(trial)
+        again = run_again(onlooker, recording.decisions, recording.events, recording.outcome, watch)
         if again.made is None:
             return Replayed(False, False, again.difference, {})
         run, history = again.made
-        violated = any(violation.property == recording.property for violation in check(history, scenario.properties))
-        return Replayed(not again.difference, violated, again.difference, tell(scenario, plan, run, history))
+        broken = [each for each in check(history, scenario.properties) if each.property == recording.property]
+        story = tell(scenario, plan, run, history)
+        rows = RowNames(subject, trial.world.names)
+        if not onlooker.blind:
+            show(story, onlooker, rows, recording.isolation)
+        why = because(story, dict(broken[0].guilty), rows.tables) if broken else None
+        return Replayed(not again.difference, bool(broken), again.difference, story, why["sentence"] if why else "")
 
 
 def written_scenario(recording: Recording) -> Scenario | None:

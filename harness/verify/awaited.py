@@ -11,7 +11,10 @@ from harness.db.observer import Awaited
 from harness.marketplace.names import Names
 from harness.marketplace.subject import Subject
 
-_PROBED = {"lead": "leads", "purchase": "purchases", "top_up": "top_ups", "workspace": "balances"}
+_PROBED = {
+    **{"lead": "leads", "purchase": "purchases", "top_up": "top_ups", "workspace": "balances"},
+    **{"key": "keys", "reservation": "reservations"},
+}
 """Kind of thing to the probe whose table has a row for each."""
 
 _WORDS = {"lead": "lead", "purchase": "purchase", "top_up": "top-up", "workspace": "balance"}
@@ -24,6 +27,11 @@ class RowNames:
     def __init__(self, subject: Subject, names: Names) -> None:
         self._names = names
         self._tables = {kind: _relations(subject.probes.get(probe, "")) for kind, probe in _PROBED.items()}
+
+    def tables(self, word: str) -> set[str]:
+        """The tables, without their schemas, whose rows are things of this kind, in the words of ``things``."""
+        kind = {**{told: kind for kind, told in _WORDS.items()}, "reserved for": "reservation"}.get(word, word)
+        return {table.rpartition(".")[2] for table in self._tables.get(kind, ())}
 
     def told(self, awaited: Awaited) -> dict[str, Any]:
         """As a run document has it. ``name`` only for a row that the subject's probes read as that thing."""

@@ -32,6 +32,7 @@ def counterexample_of(
     ``found_after`` are schedules and seconds; ``written`` is the scenario as JSON, when it stands in no file.
     """
     recording = record(order, scenario, finding, proved, written)
+    story, explained = exhibit(order.subject, plan, trial, recording, finding)
     return Counterexample(
         recording=recording,
         guilty=finding.violation.guilty,
@@ -40,7 +41,8 @@ def counterexample_of(
         shrink_tries=tries,
         replays=order.replays,
         reproduced=reproduced(trial, recording, order.replays),
-        story=exhibit(order.subject, plan, trial, recording, finding.run, finding.history),
+        story=story,
+        explained=explained,
     )
 
 

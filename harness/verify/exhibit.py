@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import psycopg
-
 from harness.db.plan import Plan
-from harness.engine.execution import Run
+from harness.engine.campaign import Finding
 from harness.marketplace.start import State
 from harness.marketplace.subject import Subject
 from harness.verify.awaited import RowNames
+from harness.verify.because import because
 from harness.verify.onlooker import Onlooker
 from harness.verify.repeat import run_again
+from harness.verify.serial_orders import serial_orders
 from harness.verify.snapshots import snapshots
 from harness.verify.sources import sources
 from harness.verify.story import plain, tell
 from harness.verify.trial import Trial
-from harness.words.history import EventKind, History
+from harness.words.history import EventKind
 from harness.words.recording import Recording
 from harness.words.things import NOTHING, equal, things_in
 
@@ -31,18 +31,24 @@ TRIES = 3
 
 
 def exhibit(
-    subject: Subject, plan: Plan, trial: Trial, recording: Recording, run: Run, history: History
-) -> dict[str, Any]:
-    """The story of ``run``, which ``recording`` recorded, with what is seen when it is run once more."""
+    subject: Subject, plan: Plan, trial: Trial, recording: Recording, finding: Finding
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The story of a finding, which ``recording`` recorded, with what is seen when it is run once more; and what that
+    explains: the parts ``because`` and ``serial_orders`` of a counterexample."""
+    run, history = finding.run, finding.history
     scenario = trial.scenario
     story = tell(scenario, plan, run, history)
     seen = _looked_at(trial, recording)
+    explained = serial_orders(history, story["sessions"])
     if isinstance(seen, str):
         story["not_shown"] = seen
     else:
-        show(story, seen, RowNames(subject, trial.world.names), recording.isolation)
+        rows = RowNames(subject, trial.world.names)
+        show(story, seen, rows, recording.isolation)
+        if (why := because(story, dict(finding.violation.guilty), rows.tables)) is not None:
+            explained["because"] = why
     story["sources"] = sources(subject, plan, (step["where"].rpartition(":")[0] for step in story["steps"]))
-    return story
+    return story, explained
 
 
 def _looked_at(trial: Trial, recording: Recording) -> Onlooker | str:
@@ -52,13 +58,9 @@ def _looked_at(trial: Trial, recording: Recording) -> Onlooker | str:
     while True:
         left -= 1
         onlooker = Onlooker(trial)
-        try:
-            difference = run_again(onlooker, recording.decisions, recording.events, recording.outcome).difference
-        except psycopg.Error as error:
-            # Somebody has locked a table that the probes read, say.
-            return f"what is committed could not be read: {error}"
+        difference = run_again(onlooker, recording.decisions, recording.events, recording.outcome).difference
         if not left or not (difference or len(onlooker.awaited) < waits):
-            return difference or onlooker
+            return difference or onlooker.blind or onlooker
 
 
 def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: str) -> None:

@@ -5,6 +5,8 @@ After each step it reads what is committed, by the subject's own probes, and of 
 
 from __future__ import annotations
 
+import psycopg
+
 from harness.db.observer import Awaited, Observer
 from harness.engine.execution import Chooser, Clock, Run
 from harness.marketplace.start import State
@@ -16,7 +18,8 @@ class Onlooker:
     """A ``harness.engine.campaign.Trial`` that runs another one and looks on; and the clock of that run.
 
     ``committed`` is the state after each step (-1: before the first one), ``awaited`` the lock that a session waits for
-    since a step, ``opened`` the steps that were the first of a transaction.
+    since a step, ``opened`` the steps that were the first of a transaction. ``blind`` says why nothing can be told: a
+    session had locked a whole table that the probes read.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -27,6 +30,7 @@ class Onlooker:
         self.committed: dict[int, State] = {}
         self.awaited: dict[tuple[int, int], Awaited] = {}
         self.opened: set[int] = set()
+        self.blind = ""
 
     def run(self, chooser: Chooser) -> tuple[Run, History]:
         """As the trial; one step at a time."""
@@ -56,7 +60,13 @@ class Onlooker:
             self.awaited[step, session] = found
 
     def _look(self, step: int) -> None:
-        self.committed[step] = self._trial.world.state(self._observer.look(self._question))
+        if self.blind:
+            return
+        try:
+            self.committed[step] = self._trial.world.state(self._observer.look(self._question))
+        except psycopg.errors.LockNotAvailable as error:
+            said = error.diag.message_primary or "a table is locked"
+            self.blind = f"what is committed could not be read at step {step}: {said}"
 
 
 class _Single:

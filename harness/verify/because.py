@@ -1,0 +1,191 @@
+"""Why a run ended as it did, in one sentence: computed from what its steps read, wrote and committed, never guessed.
+
+Of two sessions that changed one thing, the second one either decided on what it had read before the first one's change,
+or it saw the change and went on all the same, or it never looked. In a deadlock it is who waited for whose row. Where
+the steps show none of these there is no sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Step = Mapping[str, Any]
+Tables = Callable[[str], Collection[str]]
+"""The kind of a thing (``lead``) to the names of the tables that have a row for each."""
+
+_KINDS = ("lead", "purchase", "top-up", "key", "balance", "reserved for")
+"""Of what two sessions may have changed, what tells most comes first."""
+
+_GUILTY = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "top-up", "workspace": "balance"}
+"""What a guilty value names, by its key."""
+
+
+_NO_TABLES = re.compile(r"%\(\w+\)[sbt]|'[^']*'")
+"""Parameters and texts, which may be called as a table is."""
+
+_FINAL = {"lead": ("sold",), "purchase": ("completed", "refunded", "cancelled", "failed", "refund_required")}
+"""From where a thing does not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a session made of a thing: ``step`` is that of its commit."""
+
+    kind: str
+    name: str
+    session: str
+    step: int
+    before: str
+    after: str
+
+
+def because(story: Mapping[str, Any], guilty: Mapping[str, str], tables: Tables) -> dict[str, Any] | None:
+    """``sentence`` and ``steps``, for a story that has been looked at (``harness.verify.exhibit``)."""
+    steps = story["steps"]
+    return _deadlock(steps) or _change_upon_change(steps, guilty, tables)
+
+
+def _deadlock(steps: Sequence[Step]) -> dict[str, Any] | None:
+    """Who waited for which row of whom, in the order in which they began to."""
+    closed = next((event for step in steps for event in step["events"] if event["kind"] == "deadlock"), None)
+    if closed is None or "cycle" not in closed:
+        return None
+    since = {event["session"]: step["step"] for step in steps for event in step["events"] if event["kind"] == "wait"}
+    waits = sorted(closed["cycle"], key=lambda wait: since.get(wait["session"], len(steps)))
+    if any("row" not in wait or wait["session"] not in since for wait in waits):
+        return None
+    parts = [
+        f"{wait['session']} waited from step {since[wait['session']]} on for {_row(wait['row'])}, "
+        f"which {wait['waits_for']} had locked"
+        for wait in waits
+    ]
+    return _said(f"{', and '.join(parts)}: none of them could go on", [since[wait["session"]] for wait in waits])
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return str(row["name"] or (f"a row of {row['table']}" if row["table"] else "what"))
+
+
+def _change_upon_change(steps: Sequence[Step], guilty: Mapping[str, str], tables: Tables) -> dict[str, Any] | None:
+    named = {
+        (_GUILTY[key], name)
+        for key, value in guilty.items()
+        if key in _GUILTY
+        for name in value.replace(",", " ").split()
+    }
+    pairs = sorted(
+        _pairs(list(_changes(steps))),
+        key=lambda pair: ((pair[1].kind, pair[1].name) not in named, _KINDS.index(pair[1].kind), -pair[1].step),
+    )
+    for first, second in pairs:
+        if found := _explained(steps, first, second, tables(second.kind)):
+            return found
+    return _charge_unseen(steps, named, tables)
+
+
+def _changes(steps: Sequence[Step]) -> Iterator[_Change]:
+    for step in steps:
+        for commit in step.get("commits", ()):
+            kind = next((each for each in _KINDS if commit["name"].startswith(f"{each} ")), None)
+            if kind is not None:
+                name = commit["name"].removeprefix(f"{kind} ")
+                yield _Change(kind, name, step["session"], step["step"], commit["before"], commit["after"])
+
+
+def _pairs(changes: Sequence[_Change]) -> Iterator[tuple[_Change, _Change]]:
+    """Changes of one thing right after one another, by two sessions; of what was at its end at the start, the first."""
+    last: dict[tuple[str, str], _Change] = {}
+    for change in changes:
+        before = last.get((change.kind, change.name))
+        if before is None and change.before in _FINAL.get(change.kind, ()):
+            before = _Change(change.kind, change.name, "", -1, "", change.before)
+        if before is not None and before.session != change.session:
+            yield before, change
+        last[change.kind, change.name] = change
+
+
+def _explained(
+    steps: Sequence[Step], first: _Change, second: _Change, tables: Collection[str]
+) -> dict[str, Any] | None:
+    if not tables:
+        return None
+    own = [step for step in steps if step["session"] == second.session and step["step"] <= second.step]
+    writes = [step["step"] for step in own if _writes(step, tables)]
+    write = writes[-1] if writes else second.step
+    looks = [step for step in own if step["step"] < write and _reads(step, tables)]
+    thing, who = f"{second.kind} {second.name}", second.session
+    made = f"{first.session} made {thing} {first.after} at step {first.step}"
+    if first.step < 0:
+        made = f"{thing} was {first.after} from the start"
+    then = f"made it {second.after} at step {second.step}"
+    if not looks:
+        if not writes:
+            return None
+        named = " or ".join(sorted(tables))
+        return _said(
+            f"{made}; {who} {then}, and had not looked: the write at step {write} was the first statement on {named}",
+            [first.step, write, second.step],
+        )
+    look = looks[-1]
+    if _sees_up_to(steps, look) >= first.step:
+        after = "" if first.step < 0 else " after that,"
+        return _said(
+            f"{made}; {who} read it{after} at step {look['step']}, and {then} all the same",
+            [first.step, look["step"], second.step],
+        )
+    return _said(
+        f"{who} read {thing} at step {look['step']}, when it was {first.before}; {first.session} made it {first.after} "
+        f"at step {first.step}; and {who}, without another look, {then}",
+        [look["step"], first.step, second.step],
+    )
+
+
+def _charge_unseen(steps: Sequence[Step], named: Collection[tuple[str, str]], tables: Tables) -> dict[str, Any] | None:
+    """A balance that was changed for a purchase which nobody had looked at."""
+    purchases, balances = tables("purchase"), tables("balance")
+    for change in _changes(steps):
+        if (change.kind, change.name) not in named or change.kind != "balance" or not (purchases and balances):
+            continue
+        own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
+        writes = [step["step"] for step in own if _writes(step, balances)]
+        if not writes or any(_reads(step, purchases) for step in own if step["step"] < writes[-1]):
+            continue
+        return _said(
+            f"{change.session} made balance {change.name} {change.after}, which had been {change.before}, at step "
+            f"{change.step}, and had read no purchase before the write at step {writes[-1]}: no statement on "
+            f"{' or '.join(sorted(purchases))} came before it",
+            [writes[-1], change.step],
+        )
+    return None
+
+
+def _sees_up_to(steps: Sequence[Step], look: Step) -> int:
+    """The last step whose commits a read saw; one that waited for a row looked again when it was woken."""
+    if any(event["kind"] == "wait" and event["session"] == look["session"] for event in look["events"]):
+        for step in steps[look["step"] :]:
+            if any(event["kind"] == "wake" and event["session"] == look["session"] for event in step["events"]):
+                return int(step["step"])
+    return int(look.get("reads", look["step"] - 1))
+
+
+def _target(tables: Collection[str]) -> str:
+    return rf"\b(?:UPDATE(?:\s+ONLY)?|INSERT\s+INTO|DELETE\s+FROM)\s+(?:\w+\.)?(?:{'|'.join(map(re.escape, tables))})\b"
+
+
+def _writes(step: Step, tables: Collection[str]) -> bool:
+    return bool(re.search(_target(tables), step.get("statement", ""), re.IGNORECASE))
+
+
+def _reads(step: Step, tables: Collection[str]) -> bool:
+    """A table is named, and not only as what is written."""
+    text = _NO_TABLES.sub("''", step.get("statement", ""))
+    rest = re.sub(_target(tables), "", text, flags=re.IGNORECASE)
+    named = rf"(?:\b(?:FROM|JOIN|USING)|,)\s+(?:ONLY\s+)?(?:\w+\.)?(?:{'|'.join(map(re.escape, tables))})\b(?!\s*[.(])"
+    return bool(re.search(named, rest, re.IGNORECASE))
+
+
+def _said(sentence: str, steps: Sequence[int]) -> dict[str, Any]:
+    return {"sentence": sentence, "steps": sorted({step for step in steps if step >= 0})}

@@ -1,0 +1,188 @@
+"""The sentence that says why: from what steps read, wrote and committed, and none where they show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from harness.verify.because import because
+
+TABLES: Mapping[str, tuple[str, ...]] = {"lead": ("leads",), "purchase": ("purchases",), "balance": ("credits",)}
+LOOK = "SELECT status FROM leads WHERE id = v_id"
+SELL = "UPDATE leads SET status = 'sold' WHERE id = v_id"
+
+
+def step(session: str, statement: str = "", *, commits: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """``commits`` are texts like ``lead L1: available > sold``."""
+    found: dict[str, Any] = {"session": session, "statement": statement, "events": [], "where": "public.f():1", **more}
+    told = [each.partition(": ") for each in commits]
+    if told:
+        parts = [(name, *change.split(" > ")) for name, _, change in told]
+        found["commits"] = [{"name": name, "before": old, "after": new} for name, old, new in parts]
+    return found
+
+
+def why(steps: Sequence[dict[str, Any]], guilty: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    for number, each in enumerate(steps):
+        each["step"] = number
+        each.setdefault("reads", number - 1)
+    return because({"steps": steps}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()))
+
+
+def test_who_decided_on_what_was_there_before_another_changed_it() -> None:
+    found = why(
+        [
+            step("alice", LOOK),
+            step("bob", LOOK),
+            step("bob", SELL),
+            step("bob", commits=["lead L1: available > sold"]),
+            step("alice", SELL),
+            step("alice", commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found == {
+        "sentence": "alice read lead L1 at step 0, when it was available; bob made it sold at step 3; "
+        "and alice, without another look, made it sold, sold_count 2 at step 5",
+        "steps": [0, 3, 5],
+    }
+
+
+def test_a_parameter_that_is_called_as_a_table_is_no_look() -> None:
+    found = why(
+        [
+            step("alice", LOOK),
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", "INSERT INTO items SELECT %(purchase)s, x FROM unnest(%(leads)s::uuid[]) x, y(' , leads ')"),
+            step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found is not None
+    assert found["steps"] == [0, 1, 3]
+
+
+def test_who_looked_again_saw_the_change_and_went_on() -> None:
+    found = why(
+        [
+            step("alice", LOOK),
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", LOOK),
+            step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found is not None
+    assert found["steps"] == [1, 2, 3]
+    assert found["sentence"] == (
+        "bob made lead L1 sold at step 1; "
+        "alice read it after that, at step 2, and made it sold, sold_count 2 at step 3 all the same"
+    )
+
+
+def test_a_look_that_waited_saw_what_it_waited_for() -> None:
+    waited = step("alice", f"{LOOK} FOR UPDATE", reads=-1)
+    waited["events"] = [{"kind": "wait", "session": "alice"}]
+    woke = step("bob", SELL, commits=["lead L1: available > sold"])
+    woke["events"] = [{"kind": "wake", "session": "alice"}]
+    found = why([waited, woke, step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"])])
+    assert found is not None
+    assert "all the same" in found["sentence"]
+
+
+def test_a_snapshot_that_is_older_than_the_change_is_an_old_look() -> None:
+    found = why(
+        [
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", LOOK, reads=-1),
+            step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found is not None
+    assert found["sentence"].startswith("alice read lead L1 at step 1, when it was available")
+
+
+def test_who_never_looked() -> None:
+    found = why(
+        [
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", SELL),
+            step("alice", commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found is not None
+    assert found["sentence"] == (
+        "bob made lead L1 sold at step 0; alice made it sold, sold_count 2 at step 2, and had not looked: "
+        "the write at step 1 was the first statement on leads"
+    )
+
+
+def test_what_was_at_its_end_from_the_start() -> None:
+    found = why(
+        [
+            step("bob", "SELECT status FROM purchases FOR UPDATE"),
+            step("bob", "UPDATE purchases SET status = 'completed'", commits=["purchase p: refunded > completed"]),
+        ],
+        {"purchase": "p"},
+    )
+    assert found == {
+        "sentence": "purchase p was refunded from the start; "
+        "bob read it at step 0, and made it completed at step 1 all the same",
+        "steps": [0, 1],
+    }
+
+
+def test_a_balance_that_was_charged_for_a_purchase_nobody_had_looked_at() -> None:
+    charge = step("bob", "UPDATE credits SET balance = balance - 10")
+    paid = step("bob", commits=["balance A: 50 > 40"])
+    found = why([charge, paid], {"workspace": "A"})
+    assert found is not None
+    assert found["steps"] == [0, 1]
+    assert "had read no purchase before the write at step 0" in found["sentence"]
+    looked = step("bob", "SELECT total FROM purchases WHERE id = p_id")
+    assert why([looked, charge, paid], {"workspace": "A"}) is None
+
+
+def test_what_is_guilty_is_explained_before_anything_else() -> None:
+    both = [
+        step("bob", SELL, commits=["lead L1: available > sold", "lead L2: available > sold"]),
+        step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2", "lead L2: sold > sold, sold_count 2"]),
+    ]
+    found = why(both, {"lead": "L2"})
+    assert found is not None
+    assert "lead L2" in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [step("bob", SELL, commits=["lead L1: available > sold"])],
+        [step("bob", SELL, commits=["lead L1: available > sold"]), step("bob", SELL, commits=["lead L1: sold > lost"])],
+        [step("bob", "SELECT 1"), step("alice", "SELECT 1")],
+        # The subject has no probe that tells where a key is.
+        [step("bob", commits=["key k of A: - > held"]), step("alice", commits=["key k of A: held > done"])],
+    ],
+    ids=["one change", "one session", "nothing", "no table"],
+)
+def test_no_sentence_where_the_steps_show_nothing(steps: list[dict[str, Any]]) -> None:
+    assert why(steps) is None
+
+
+def test_a_deadlock_is_who_waited_for_whose_row() -> None:
+    first, second = step("credits", SELL), step("stripe", SELL)
+    rows = {"credits": {"name": "purchase p", "table": "purchases"}, "stripe": {"name": None, "table": "leads"}}
+    first["events"] = [{"kind": "wait", "session": "credits"}]
+    cycle = [
+        {"session": "stripe", "waits_for": "credits", "row": rows["stripe"]},
+        {"session": "credits", "waits_for": "stripe", "row": rows["credits"]},
+    ]
+    second["events"] = [
+        {"kind": "wait", "session": "stripe"},
+        {"kind": "deadlock", "session": "stripe", "cycle": cycle},
+    ]
+    assert why([first, second], {}) == {
+        "sentence": "credits waited from step 0 on for purchase p, which stripe had locked, "
+        "and stripe waited from step 1 on for a row of leads, which credits had locked: none of them could go on",
+        "steps": [0, 1],
+    }
+    del cycle[0]["row"]
+    assert why([first, second], {}) is None
