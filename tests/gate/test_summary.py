@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.doors.github import SUMMARY, append_summary, tell_github
+from harness.gate.part import Part
 from harness.report.gate_markdown import BYTES_MAX, again, gate_markdown, located, within
 from harness.report.workflow_commands import ANNOTATIONS_MAX, command, errors_on_lines
 from tests.gate.made import failed, gate_of, suite, verified
@@ -25,8 +26,9 @@ COMPLETE = {
 """Where the function is that the example's purchases are completed by."""
 
 
-def broken(**more: Any) -> dict[str, Any]:
-    document = gate_of(suite(0), verified("violated_two"), **more)
+def broken(*parts: Part, **more: Any) -> dict[str, Any]:
+    """A gate whose verification breaks two properties, with these other parts."""
+    document = gate_of(*(parts or (suite(0),)), verified("violated_two"), **more)
     document["parts"][1]["document"]["coverage"]["sql"]["functions"].append(COMPLETE)
     return document
 

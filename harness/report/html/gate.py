@@ -31,6 +31,8 @@ def body(document: Document) -> Body:
             Section("changes", "What changed", changes(document)),
             *(Section(f"said-{name}", f"What is said: {name}", said(part)) for name, part in found),
         ],
+        styles=["runs.css"],
+        scripts=["runs.js"],
     )
 
 

@@ -1,0 +1,31 @@
+"""The page of a gate fits every window, and shows the run and the place that is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from harness.report.html import html
+from tests.browser.chromium import looked_at
+from tests.gate.made import failed, suite
+from tests.gate.test_summary import FILE, broken
+from tests.report.schemas import stamped
+
+
+def test_a_gate(browser: webdriver.Chrome, opened: Callable[..., str]) -> None:
+    diff = "@@ -233 +233 @@\n-  WHERE p.id = p_purchase_id FOR UPDATE;\n+  WHERE p.id = p_purchase_id;"
+    document = broken(
+        suite(1, "E assert 1 == 2", "== 1 failed =="),
+        failed("load"),
+        changed=[{"file": FILE, "lines": [233], "diff": diff}],
+    )
+    opened(html(stamped(document)))
+    assert looked_at(browser, "gate") == []
+    rows = browser.find_elements(By.CSS_SELECTOR, "#parts tbody tr")
+    assert [row.text.split()[0] for row in rows] == ["tests", "verify", "faults", "load", "compare"]
+    assert f"{FILE}:233" in browser.find_element(By.ID, "look").text
+    assert "touched by the change" in browser.find_element(By.ID, "look").text
+    assert "+  WHERE p.id = p_purchase_id;" in browser.find_element(By.ID, "changes").text
+    assert "E assert 1 == 2" in browser.find_element(By.ID, "said-tests").text
