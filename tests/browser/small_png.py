@@ -17,12 +17,11 @@ createImageBitmap(new Blob([bytes])).then(image => {
   const { data } = context.getImageData(0, 0, image.width, image.height)
   const colours = new Int32Array(data.length / 4), often = new Map()
   for (let at = 0; at < colours.length; at++) {
-    const [red, green, blue] = [0, 1, 2].map(channel => Math.round(data[4 * at + channel] / 17))
-    colours[at] = red << 8 | green << 4 | blue
+    colours[at] = data[4 * at] << 16 | data[4 * at + 1] << 8 | data[4 * at + 2]
     often.set(colours[at], (often.get(colours[at]) ?? 0) + 1)
   }
-  const palette = [...often].sort((one, other) => other[1] - one[1]).slice(0, 256).map(each => each[0])
-  const far = (one, other) => [0, 4, 8].reduce((sum, by) => sum + ((one >> by & 15) - (other >> by & 15)) ** 2, 0)
+  const palette = [...often].sort((one, other) => other[1] - one[1]).slice(0, 128).map(each => each[0])
+  const far = (one, other) => [0, 8, 16].reduce((sum, by) => sum + ((one >> by & 255) - (other >> by & 255)) ** 2, 0)
   const place = new Map()
   for (const colour of often.keys()) {
     let best = 0
@@ -37,10 +36,10 @@ createImageBitmap(new Blob([bytes])).then(image => {
 
 
 def reduced(browser: webdriver.Chrome, png: str) -> bytes:
-    """A PNG in base64 with no more than 256 colours, of 16 shades of each of red, green and blue."""
+    """A PNG in base64 with the 128 colours that it has most of; every other one becomes the nearest of them."""
     width, height, colours, encoded = browser.execute_async_script(_REDUCE, png)
     pixels = base64.b64decode(encoded)
-    palette = b"".join(bytes(17 * (colour >> by & 15) for by in (8, 4, 0)) for colour in colours)
+    palette = b"".join(bytes(colour >> by & 255 for by in (16, 8, 0)) for colour in colours)
     rows = b"".join(b"\0" + pixels[at : at + width] for at in range(0, len(pixels), width))
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
