@@ -7,7 +7,7 @@ AS_OF := 2026-11-20
 
 bin := .venv/bin
 
-.PHONY: help verify test nightly coverage lint lock clean
+.PHONY: help verify test nightly coverage docs lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ coverage: .venv/ready ## run the tests in twice the time and show which lines an
 	@$(bin)/coverage run -m pytest -q -n $(JOBS) --dist worksteal
 	@$(bin)/coverage combine -q
 	@$(bin)/coverage report
+
+docs: .venv/ready ## build the documents as a site in build/site
+	@$(bin)/python .ci/site
 
 lint: .venv/ready ## ruff and mypy --strict
 	@$(bin)/ruff check -q .

@@ -1,0 +1,1 @@
+"""What all parts speak of: errors, schedules, histories, verdicts, faults. The standard library only."""
