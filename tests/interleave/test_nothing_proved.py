@@ -177,7 +177,9 @@ def test_a_pytest_failure_in_a_program_is_one_of_the_test(interleave: Interleave
 def test_a_statement_that_waits_for_somebody_else_is_a_hang(
     interleave: Interleave, bank: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Execution.__init__.__kwdefaults__, "hang_after_s", 1.0)
+    defaults = Execution.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "hang_after_s", 1.0)
     with bank.transaction():
         bank.execute("SELECT pg_advisory_lock(1)")
     with pytest.raises(Unproved, match="HANG: "):
