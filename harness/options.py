@@ -6,13 +6,15 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-from harness.verify.shards import Shard
 from harness.words.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.verify.shards import Shard
 
 
 def whole(_type: Any, tokens: Sequence[Token]) -> int:
@@ -67,6 +69,8 @@ def seconds(text: str, option: str = "--budget") -> float:
 
 def part(text: str | None) -> Shard | None:
     """``2/3`` is the second of three shards. Raises ``UsageError``."""
+    from harness.verify.shards import Shard  # not above: every command has options, and few have shards
+
     if text is None:
         return None
     found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text, re.ASCII)

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from harness import doors
-from harness.doors.asking import subject_of
-from harness.doors.gate_parts import Asked
 from harness.options import (
     REPORTS,
     Database,
@@ -75,6 +73,10 @@ def gate(
     schedules:
         directory for the schedule files of counterexamples
     """
+    # Here, for these doors are the heaviest.
+    from harness.doors.asking import subject_of
+    from harness.doors.gate_parts import Asked
+
     return doors.gate(
         Asked(
             subject=subject_of(subject),

@@ -21,7 +21,7 @@ def smoke(
     workers: Positive | None = None,
     schedules: Path = Path("reports/schedules"),
 ) -> int:
-    """Run a few schedules of every scenario on the subjects that FILES belong to: seconds, before a commit.
+    """Run a few schedules of a few scenarios on the subjects that FILES belong to: seconds, before a commit.
 
     Parameters
     ----------

@@ -8,14 +8,10 @@ from collections.abc import Mapping
 from harness.db.any_server import AnyServer
 from harness.db.external import ExternalServer
 from harness.db.settings import Setting
+from harness.words.dsn import is_dsn
 from harness.words.errors import CouldNotRun
 
 DSN_VARIABLE = "HARNESS_DSN"
-
-
-def is_dsn(choice: str) -> bool:
-    """True for a URI or for ``name=value`` words."""
-    return choice.startswith(("postgresql://", "postgres://")) or "=" in choice
 
 
 def chosen_source(choice: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 
-from harness.db.provision import is_dsn
+from harness.words.dsn import is_dsn
 
 HIDDEN = "..."
 """Written for what is secret."""

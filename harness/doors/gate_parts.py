@@ -14,7 +14,7 @@ from harness.compare.plan import plan_for
 from harness.compare.run import Options as Comparison
 from harness.compare.run import compare
 from harness.compare.version import Version, find_version
-from harness.db.provision import chosen_source, is_dsn, provision
+from harness.db.provision import chosen_source, provision
 from harness.doors.asking import cases, opened, scenarios_of
 from harness.doors.loading import progress
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
@@ -33,6 +33,7 @@ from harness.verify.prepared import require_superuser, telling_of_a_lost_server
 from harness.verify.run import Options, chosen, playable
 from harness.verify.run import verify as run_verification
 from harness.verify.shards import Shard
+from harness.words.dsn import is_dsn
 from harness.words.errors import UsageError
 
 EXPLORING = 0.7

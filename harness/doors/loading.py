@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
 
-from harness.db.provision import chosen_source, is_dsn, provision
+from harness.db.provision import chosen_source, provision
 from harness.doors.asking import require_writable, subject_of
 from harness.doors.ending import LOOK_EVERY_S, ending
 from harness.doors.saving import Saving
@@ -22,6 +22,7 @@ from harness.load.service import require_api
 from harness.report.progress import Progress
 from harness.resources import bundled
 from harness.verify.prepared import require_superuser, telling_of_a_lost_server
+from harness.words.dsn import is_dsn
 from harness.words.errors import ExitCode, UsageError
 
 BEFORE = "before"

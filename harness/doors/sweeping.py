@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.db.provision import chosen_source, is_dsn, provision
+from harness.db.provision import chosen_source, provision
 from harness.doors.asking import cases, opened, require_writable, subject_of
 from harness.doors.saving import Saving
 from harness.faults.crash import CRASHABLE, CrashReport, crash_rounds
 from harness.faults.document import with_crashes
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.report.progress import Progress
+from harness.words.dsn import is_dsn
 from harness.words.errors import UsageError
 
 
