@@ -56,6 +56,16 @@ BEGIN
 END
 $$;
 
+-- Tells the values of variables, right before the point at which they have them: only in the copy of a function that is
+-- made for looking at one run.
+CREATE FUNCTION harness.saw(p_point integer, p_values json) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE INFO USING ERRCODE = 'HP004', MESSAGE = p_point::pg_catalog.text, DETAIL = p_values::pg_catalog.text;
+  RETURN true;
+END
+$$;
+
 -- What the controller has prepared for this session: a SQLSTATE to raise, its five characters being the digits of a number
 -- in base 36, or, for 0, a lock timeout that the next stop lifts.
 CREATE FUNCTION harness.suffer() RETURNS boolean
@@ -90,5 +100,5 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION harness.point(integer), harness.mark(integer), harness.gate(integer, bigint),
-  harness.suffer(), harness.lift_lock_timeout() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION harness.point(integer), harness.mark(integer), harness.saw(integer, json),
+  harness.gate(integer, bigint), harness.suffer(), harness.lift_lock_timeout() TO PUBLIC;

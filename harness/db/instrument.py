@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg
@@ -22,18 +23,31 @@ from psycopg.rows import class_row, scalar_row
 
 from harness.db.marks import CONDITION, Measure, measure, why_not
 from harness.db.placement import place
-from harness.db.plan import Measured, Opaque, Plan, Point, Rewritten
+from harness.db.plan import Measured, Opaque, Plan, Point, Rewritten, Variable
 from harness.db.plpgsql import Statement, UnreadableError, read
 from harness.db.routines import CATALOG_ONLY, Routine, in_schemas
 from harness.db.survey import survey
+from harness.db.variables import TELLS, in_scope, tells
 from harness.words.errors import CouldNotRun, UsageError
 
-__all__ = ["Opaque", "Plan", "Point", "Rewritten", "install", "is_instrumented", "left_behind", "plan", "remove"]
+__all__ = [
+    "Opaque",
+    "Plan",
+    "Point",
+    "Rewritten",
+    "install",
+    "is_instrumented",
+    "left_behind",
+    "plan",
+    "remove",
+    "telling",
+]
 
 _CALL = "IF {} THEN END IF; "
 """A control statement, which leaves FOUND and diagnostics alone, with a simple expression, which needs no query."""
 _ELSIF = "ELSIF {} THEN "
-_CALLS = re.compile(rf"IF (?:harness\.point\(\d+\)|{CONDITION}) THEN END IF; |ELSIF {CONDITION} THEN ")
+_POINT = rf"(?:{TELLS} AND )?harness\.point\(\d+\)"
+_CALLS = re.compile(rf"IF (?:{_POINT}|{CONDITION}) THEN END IF; |ELSIF {CONDITION} THEN ")
 _UNMEASURED = Measure((), (), ())
 _WHOLE = {
     "plpgsql": "is not declared VOLATILE, and is left as it is",
@@ -41,7 +55,7 @@ _WHOLE = {
 }
 """Why a routine that is one step by its nature is not measured, by its language."""
 _MARKS = re.compile(rf"IF {CONDITION} THEN END IF; |ELSIF {CONDITION} THEN ")
-_CONDITION = re.compile(rf"harness\.point\(\d+\)|{CONDITION}")
+_CONDITION = re.compile(rf"{_POINT}|{CONDITION}")
 
 
 def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
@@ -72,7 +86,8 @@ def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
             ids = {spot.offset: id_ for id_, spot in enumerate(placement.spots, first)}
             reason = why_not(block, routine.source, routine.argument_names, is_procedure=routine.is_procedure)
             measuring = _UNMEASURED if reason else measure(block, routine.source, ids, marks + 1)
-            rewritten.append(_rewritten(routine, block, _calls(ids, measuring)))
+            told = in_scope(block, routine, ids)
+            rewritten.append(_rewritten(routine, block, _calls(ids, measuring), _calls(ids, measuring, told)))
         except UnreadableError as error:
             opaque.append(Opaque(routine.identity, f"cannot be instrumented: {error}"))
             continue
@@ -82,7 +97,7 @@ def plan(connection: Connection[Any], schemas: Sequence[str]) -> Plan:
             measured.append(Measured(routine.identity, measuring.statements, measuring.branches))
             marks += len(measuring.marks)
         for id_, spot in enumerate(placement.spots, first):
-            points.append(Point(id_, routine.schema, routine.identity, *spot[1:]))
+            points.append(Point(id_, routine.schema, routine.identity, *spot[1:], told.get(spot.offset, ())))
         opaque += [Opaque(f"{routine.identity} line {line}", reason) for line, reason in placement.opaque]
     reasons |= {place.where: place.reason for place in opaque}
     known = {item.function for item in measured}
@@ -103,6 +118,19 @@ def install(connection: Connection[Any], plan: Plan) -> None:
         if cursor.execute("SELECT to_regprocedure('harness.point(integer)')").fetchone() is None:
             raise CouldNotRun("no-gate", "there is no function harness.point(integer)", remedy="load gate.sql first")
     _exchange(connection, plan, {item.name: item.instrumented for item in plan.rewritten})
+
+
+@contextmanager
+def telling(connection: Connection[Any], plan: Plan) -> Iterator[None]:
+    """Meanwhile the points that are installed tell the values of variables, too (``Point.variables``).
+
+    Raises as ``install``; and on the way out, with what was there before.
+    """
+    _exchange(connection, plan, {item.name: item.telling or item.instrumented for item in plan.rewritten})
+    try:
+        yield
+    finally:
+        install(connection, plan)
 
 
 def remove(connection: Connection[Any], plan: Plan) -> None:
@@ -143,30 +171,50 @@ _Calls = Mapping[int, tuple[str, ...]]
 """What is put in before a character of the source, by offset, in this order."""
 
 
-def _calls(points: Mapping[int, int], measuring: Measure) -> _Calls:
-    """The calls of these points and marks. At one place a loop's FOUND is asked for first, an ELSIF comes last."""
+def _calls(
+    points: Mapping[int, int], measuring: Measure, told: Mapping[int, Sequence[Variable]] = MappingProxyType({})
+) -> _Calls:
+    """The calls of these points and marks. At one place a loop's FOUND is asked for first, an ELSIF comes last.
+
+    ``told`` are the variables, by offset, whose values the points tell.
+    """
     calls: dict[int, list[str]] = {}
     for mark in measuring.marks:
         if not mark.is_elsif:
             calls.setdefault(mark.offset, []).append(_CALL.format(mark.condition))
     for offset, id_ in points.items():
-        calls.setdefault(offset, []).append(_CALL.format(f"harness.point({id_})"))
+        values = f"{tells(id_, told[offset])} AND " if told.get(offset) else ""
+        calls.setdefault(offset, []).append(_CALL.format(f"{values}harness.point({id_})"))
     for mark in measuring.marks:
         if mark.is_elsif:
             calls.setdefault(mark.offset, []).append(_ELSIF.format(mark.condition))
     return {offset: tuple(texts) for offset, texts in calls.items()}
 
 
-def _rewritten(routine: Routine, block: Statement, calls: _Calls) -> Rewritten:
-    """The routine with these calls in it. Raises UnreadableError unless it is just that."""
-    instrumented = routine.source
+def _rewritten(routine: Routine, block: Statement, calls: _Calls, telling: _Calls) -> Rewritten:
+    """The routine with these calls in it. Raises UnreadableError unless it is just that.
+
+    ``telling`` are the calls of the copy that tells values. Where it is not just that, there is none.
+    """
+    instrumented = _with_calls(routine, block, calls)
+    telling_body = ""
+    if telling != calls:
+        with suppress(UnreadableError):
+            telling_body = _with_calls(routine, block, telling)
+    return Rewritten(
+        routine.identity, _head(routine.definition, routine.source), routine.source, instrumented, telling_body
+    )
+
+
+def _with_calls(routine: Routine, block: Statement, calls: _Calls) -> str:
+    text = routine.source
     for offset, texts in sorted(calls.items(), reverse=True):
-        instrumented = instrumented[:offset] + "".join(texts) + instrumented[offset:]
-    if _outline(read(routine.head(), instrumented), {}) != _outline(block, calls):
+        text = text[:offset] + "".join(texts) + text[offset:]
+    if _outline(read(routine.head(), text), {}) != _outline(block, calls):
         raise UnreadableError("with the points in it, the structure is another")
-    if _CALLS.sub("", instrumented) != routine.source:
+    if _CALLS.sub("", text) != routine.source:
         raise UnreadableError("without the points, the text is another")
-    return Rewritten(routine.identity, _head(routine.definition, routine.source), routine.source, instrumented)
+    return text
 
 
 _Outline = tuple[str, int, tuple[tuple[Any, ...], ...], tuple[str, ...]]
@@ -234,7 +282,7 @@ def _exchange(connection: Connection[Any], plan: Plan, wanted: Mapping[str, str]
             item.name
             for item in plan.rewritten
             if (now := before.get(item.name)) is None
-            or now.source not in (item.source, item.instrumented)
+            or now.source not in (item.source, item.instrumented, item.telling or item.source)
             or not now.definition.startswith(item.head)
         ]
         if altered:

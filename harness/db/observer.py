@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import pq, sql
 
-from harness.db.session import ClientSession
+from harness.db.session import ClientSession, Told
 from harness.db.stage import PostgresStage
 
 _PATIENCE = b"SET LOCAL lock_timeout = '1s'; "
@@ -52,6 +52,15 @@ class Observer:
         """Whether what the session sends next is the first statement of a transaction."""
         actor = self._stage.actors[session]
         return isinstance(actor, ClientSession) and actor.pgconn.transaction_status == _IDLE
+
+    def take_told(self) -> list[tuple[int, Told]]:
+        """What the sessions have told since the last time, each with the number of its session."""
+        found = []
+        for number, actor in enumerate(self._stage.actors):
+            if isinstance(actor, ClientSession):
+                found += [(number, told) for told in actor.told]
+                actor.told.clear()
+        return found
 
     def awaited(self, session: int) -> Awaited | None:
         """The lock that a session waits for; None for one that waits for none (any more)."""

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Variable(NamedTuple):
+    """A variable or parameter of a function; ``declared`` is the offset in its body, -1 for one declared elsewhere."""
+
+    name: str
+    declared: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +19,8 @@ class Point:
 
     ``function`` is schema, name and argument types, as the server writes them; ``line`` that of the body, as in the
     context of an error; ``kind`` says what comes next and ``sql`` is its text, shortened. After a ``last`` point
-    nothing is left to do but to return.
+    nothing is left to do but to return. ``variables`` are those that can surely be read there, in the order in which
+    the telling body tells their values.
     """
 
     id: int
@@ -21,6 +30,7 @@ class Point:
     kind: str
     sql: str
     last: bool
+    variables: tuple[Variable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +43,16 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """One function: its definition up to the body, the body as it is without points, and with them."""
+    """One function: its definition up to the body, the body as it is without points, and with them.
+
+    ``telling`` is the body whose points tell the values of variables as well; empty where it is the same.
+    """
 
     name: str
     head: str
     source: str
     instrumented: str
+    telling: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,18 @@ class Token(NamedTuple):
     end: int
 
 
+class Declared(NamedTuple):
+    """What a block declares at ``offset``: its name as it is written, the words of its type, what it is set to first.
+
+    An alias and a cursor have no type here.
+    """
+
+    name: str
+    offset: int
+    type: tuple[str, ...] = ()
+    default: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A list of statements (NULL statements left out). ``end`` is the offset of the keyword that ends it."""
@@ -40,8 +52,8 @@ class Statement:
     ``kind`` is PostgreSQL's own name (``execsql``, ``fors``, ...: ``PLpgSQL_stmt_<kind>``); ``line`` counts from 1, as
     in the context of an error; ``source[start:end]`` is the statement with its label, a compound one up to its first
     THEN, LOOP or BEGIN, before its first WHEN. ``bodies`` are the lists of statements inside it in the order of the
-    source: of a block first its own, then those of its handlers. ``defaults`` are the expressions that a block
-    evaluates on entry. ``node`` is what PostgreSQL's parser says of the statement.
+    source: of a block first its own, then those of its handlers. ``declared`` is what a block declares. ``node`` is
+    what PostgreSQL's parser says of the statement.
     """
 
     kind: str
@@ -49,8 +61,13 @@ class Statement:
     end: int
     line: int
     bodies: tuple[Body, ...] = ()
-    defaults: tuple[str, ...] = ()
+    declared: tuple[Declared, ...] = ()
     node: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def defaults(self) -> tuple[str, ...]:
+        """The expressions that a block evaluates on entry."""
+        return tuple(item.default for item in self.declared if item.default)
 
     def all(self) -> Iterator[Statement]:
         """This statement and every one inside it, in the order of the source."""
@@ -303,7 +320,7 @@ class Walk:
         return Statement("foreach_a" if word == "foreach" else word, start, end, line, (body,))
 
     def _block(self, start: int) -> Statement:
-        defaults = [default for default in self._declarations() if default]
+        declared = tuple(self._declarations())
         line = self._line()
         end = self._take("begin").end
         bodies = [self._body("exception", "end")]
@@ -316,30 +333,32 @@ class Walk:
         self._next += self._word() not in (";", "")  # a label
         if self._word():
             self._take(";")
-        return Statement("block", start, end, line, tuple(bodies), tuple(defaults))
+        return Statement("block", start, end, line, tuple(bodies), declared)
 
-    def _declarations(self) -> Iterator[str]:
-        """Skips what stands before BEGIN; the default of each variable, empty without one."""
+    def _declarations(self) -> Iterator[Declared]:
+        """Skips what stands before BEGIN."""
         while self._word() == "declare":
             self._next += 1
             while self._word() not in ("begin", "declare"):
                 yield self._declaration()
                 self._take(";")
 
-    def _declaration(self) -> str:
-        name = self._word()
+    def _declaration(self) -> Declared:
+        word, offset = self._word(), self._place()
         self._next += 1
+        name = self._source[offset : self._place(-1)]
         following = (self._word(), self._word(1))
         if following[0] in ("alias", "cursor") or following in (("scroll", "cursor"), ("no", "scroll")):
             self._skip_to(";")
-            return ""
+            return Declared(name, offset)
         if following[0] == "constant":
             self._next += 1
-        start = self._place()
-        self._types.append((name, start, self._skip_to("not", "default", ":=", "=", ";")))
+        first, start = self._next, self._place()
+        self._types.append((word, start, self._skip_to("not", "default", ":=", "=", ";")))
+        words = tuple(token.word for token in self._tokens[first : self._next])
         self._skip_to("default", ":=", "=", ";")
         if self._word() == ";":
-            return ""
+            return Declared(name, offset, words)
         self._next += 1
         default = self._place()
-        return self._source[default : self._skip_to(";")]
+        return Declared(name, offset, words, self._source[default : self._skip_to(";")])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Coroutine, Generator, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
 from psycopg import pq, sql
@@ -20,6 +21,8 @@ from harness.words.stage import CLIENT_POINT, DEADLOCK_DETECTED, SessionState, S
 _POINT_SQLSTATE = b"HP001"
 _MARK_SQLSTATE = b"HP002"
 _STRUCK_SQLSTATE = b"HP003"
+_SAW_SQLSTATE = b"HP004"
+_FRAME = re.compile(r"^PL/pgSQL function ", re.MULTILINE)
 _FIELD_SQLSTATE = pq.DiagnosticField.SQLSTATE
 _FIELD_MESSAGE = pq.DiagnosticField.MESSAGE_PRIMARY
 _READY_R = Ready.R
@@ -33,6 +36,17 @@ CONNECTION_LOST = "08006"
 
 _ENOUGH = 12
 """Points ahead at which a gate need not be moved further away."""
+
+
+class Told(NamedTuple):
+    """The values of the variables at a point (``Point.variables``), as JSON: one line, a list.
+
+    ``depth`` is how many functions in PL/pgSQL are on the way from the client to there.
+    """
+
+    point: int
+    depth: int
+    values: str
 
 
 class Gatekeeper(Protocol):
@@ -86,6 +100,7 @@ class ClientSession:
         "stop",
         "struck",
         "suffers",
+        "told",
         "turn",
         "wants_write",
     )
@@ -106,6 +121,8 @@ class ClientSession:
         self.struck: Struck | None = None
         self.suffers = False
         """A point has told that it found the fault that was meant for it."""
+        self.told: list[Told] = []
+        """What points of telling copies have told; whoever put the copies there takes it away."""
         self.at_gate = False
         self.turn = 0
         self.stop = 1
@@ -264,6 +281,8 @@ class ClientSession:
         if sqlstate != _POINT_SQLSTATE:
             if sqlstate == _MARK_SQLSTATE:
                 self._reached.marks.add(int(message))
+            elif sqlstate == _SAW_SQLSTATE:
+                self.told.append(_told(int(message), result))
             self.suffers = self.suffers or sqlstate == _STRUCK_SQLSTATE
             return
         point, _, turn = message.partition(b" ")
@@ -298,3 +317,10 @@ class ClientSession:
             self.state = READY
         else:
             self._reached.points.add(self.point)
+
+
+def _told(point: int, result: pq.abc.PGresult) -> Told:
+    context = (result.error_field(pq.DiagnosticField.CONTEXT) or b"").decode(errors="replace")
+    values = (result.error_field(pq.DiagnosticField.MESSAGE_DETAIL) or b"[]").decode(errors="replace")
+    # One line is the announcing function's own.
+    return Told(point, len(_FRAME.findall(context)) - 1, values)

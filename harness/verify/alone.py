@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.db.any_server import AnyServer
+from harness.db.instrument import telling
 from harness.db.pinning import choose_core
 from harness.db.plan import Plan
 from harness.engine.execution import Chooser
@@ -119,7 +120,8 @@ def replay(
     with staged(server, subject, recording.isolation, api=api) as (_, plan, theatre):
         trial = theatre.trial(scenario)
         onlooker = Onlooker(trial)
-        again = run_again(onlooker, recording.decisions, recording.events, recording.outcome, watch)
+        with telling(trial.connection, plan):
+            again = run_again(onlooker, recording.decisions, recording.events, recording.outcome, watch)
         if again.made is None:
             return Replayed(False, False, again.difference, {})
         run, history = again.made
@@ -127,7 +129,7 @@ def replay(
         story = tell(scenario, plan, run, history)
         rows = RowNames(subject, trial.world.names)
         if not onlooker.blind:
-            show(story, onlooker, rows, recording.isolation)
+            show(story, onlooker, rows, recording.isolation, plan)
         why = because(story, dict(broken[0].guilty), rows.tables) if broken else None
         return Replayed(not again.difference, bool(broken), again.difference, story, why["sentence"] if why else "")
 

@@ -25,7 +25,7 @@ class RowNames:
     """What the rows of a subject's tables are to a scenario."""
 
     def __init__(self, subject: Subject, names: Names) -> None:
-        self._names = names
+        self.names = names
         self._tables = {kind: _relations(subject.probes.get(probe, "")) for kind, probe in _PROBED.items()}
 
     def tables(self, word: str) -> set[str]:
@@ -44,11 +44,11 @@ class RowNames:
             "mode": awaited.mode,
             "table": bare,
             "name": name,
-            "key": ", ".join(f"{column} = {self._names.name_of(value)}" for column, value in pairs) or None,
+            "key": ", ".join(f"{column} = {self.names.name_of(value)}" for column, value in pairs) or None,
         }
 
     def _name(self, table: str, id_text: str) -> str | None:
-        known = self._names.thing_of(id_text)
+        known = self.names.thing_of(id_text)
         if known is None or known[0] not in _WORDS:
             return None
         tables = self._tables[known[0]]

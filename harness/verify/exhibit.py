@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.db.instrument import telling
 from harness.db.plan import Plan
 from harness.engine.campaign import Finding
 from harness.marketplace.start import State
@@ -18,6 +19,7 @@ from harness.verify.because import because
 from harness.verify.onlooker import Onlooker
 from harness.verify.repeat import run_again
 from harness.verify.serial_orders import serial_orders
+from harness.verify.sightings import saw
 from harness.verify.snapshots import snapshots
 from harness.verify.sources import sources
 from harness.verify.story import plain, tell
@@ -38,13 +40,14 @@ def exhibit(
     run, history = finding.run, finding.history
     scenario = trial.scenario
     story = tell(scenario, plan, run, history)
-    seen = _looked_at(trial, recording)
+    with telling(trial.connection, plan):
+        seen = _looked_at(trial, recording)
     explained = serial_orders(history, story["sessions"])
     if isinstance(seen, str):
         story["not_shown"] = seen
     else:
         rows = RowNames(subject, trial.world.names)
-        show(story, seen, rows, recording.isolation)
+        show(story, seen, rows, recording.isolation, plan)
         if (why := because(story, dict(finding.violation.guilty), rows.tables)) is not None:
             explained["because"] = why
     story["sources"] = sources(subject, plan, (step["where"].rpartition(":")[0] for step in story["steps"]))
@@ -63,11 +66,13 @@ def _looked_at(trial: Trial, recording: Recording) -> Onlooker | str:
             return difference or onlooker.blind or onlooker
 
 
-def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: str) -> None:
+def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: str, plan: Plan) -> None:
     """Add to the steps of a story what the onlooker saw in the same run."""
     steps = story["steps"]
     sessions = {name: number for number, name in enumerate(story["sessions"])}
     awaited: dict[str, dict[str, Any]] = {}
+    for number, news in saw(steps, onlooker.sightings, plan, rows.names).items():
+        steps[number]["saw"] = news
     for step, reads in zip(steps, snapshots(steps, onlooker.opened, isolation), strict=True):
         number = step["step"]
         if committed := list(commits(onlooker.committed[number - 1], onlooker.committed[number])):

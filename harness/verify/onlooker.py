@@ -10,6 +10,7 @@ import psycopg
 from harness.db.observer import Awaited, Observer
 from harness.engine.execution import Chooser, Clock, Run
 from harness.marketplace.start import State
+from harness.verify.sightings import Sighting
 from harness.verify.trial import Trial
 from harness.words.history import History
 
@@ -18,7 +19,8 @@ class Onlooker:
     """A ``harness.engine.campaign.Trial`` that runs another one and looks on; and the clock of that run.
 
     ``committed`` is the state after each step (-1: before the first one), ``awaited`` the lock that a session waits for
-    since a step, ``opened`` the steps that were the first of a transaction. ``blind`` says why nothing can be told: a
+    since a step, ``opened`` the steps that were the first of a transaction, ``sightings`` what points have told of
+    variables. ``blind`` says why nothing can be told: a
     session had locked a whole table that the probes read.
     """
 
@@ -27,9 +29,11 @@ class Onlooker:
         self._observer = Observer(trial.player.stage)
         self._question = trial.world.question(trial.connection)
         self._clock: Clock | None = None
+        self._current: dict[int, int] = {}
         self.committed: dict[int, State] = {}
         self.awaited: dict[tuple[int, int], Awaited] = {}
         self.opened: set[int] = set()
+        self.sightings: list[Sighting] = []
         self.blind = ""
 
     def run(self, chooser: Chooser) -> tuple[Run, History]:
@@ -43,7 +47,9 @@ class Onlooker:
     def begins(self, step: int, session: int) -> None:
         assert self._clock is not None
         self._clock.begins(step, session)
+        self._current[session] = step
         if step == 0:
+            self._observer.take_told()  # by the calls of the prologue
             self._look(-1)
         if self._observer.begins_transaction(session):
             self.opened.add(step)
@@ -51,6 +57,10 @@ class Onlooker:
     def settled(self, step: int) -> None:
         assert self._clock is not None
         self._clock.settled(step)
+        # What a session does that is woken belongs to the step in which it began to wait.
+        self.sightings += [
+            Sighting(self._current[session], session, told) for session, told in self._observer.take_told()
+        ]
         self._look(step)
 
     def waits(self, step: int, session: int) -> None:

@@ -30,6 +30,11 @@ BEGIN
   RAISE LOG 'mark %', p_mark;
   RETURN true;
 END $$;
+CREATE FUNCTION harness.saw(p_point integer, p_values json) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE LOG 'saw % %', p_point, p_values;
+  RETURN true;
+END $$;
 """
 """A gate that lets everybody pass; with ``client_min_messages = log`` it tells who does, and which marks are passed."""
 

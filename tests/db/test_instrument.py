@@ -10,7 +10,7 @@ import pytest
 from psycopg import Connection
 
 from harness.db.any_server import AnyServer
-from harness.db.instrument import install, is_instrumented, left_behind, plan, remove
+from harness.db.instrument import install, is_instrumented, left_behind, plan, remove, telling
 from harness.words.errors import CouldNotRun, UsageError
 from tests.db.nasty import FILES, POINT, ask_for_marks, calls, connect, load, outcome
 
@@ -50,6 +50,40 @@ def test_an_instrumented_function_does_what_the_plain_one_does(
         ask_for_marks(connection, planned.marks)
     assert is_instrumented(connection, ["nasty"])
     assert [outcome(connection, call) for call in calls(file)] == plain
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_function_that_tells_its_variables_does_what_the_plain_one_does(
+    connection: Connection[Any], file: str
+) -> None:
+    load(connection, file)
+    plain = [outcome(connection, call) for call in calls(file)]
+    load(connection, file)
+
+    def everything() -> list[Any]:
+        # One call makes functions.
+        return [row for row in connection.execute(EVERYTHING) if "made(" not in row[0]]
+
+    before = everything()
+    planned = plan(connection, ["nasty"])
+    install(connection, planned)
+    installed = everything()
+    with telling(connection, planned):
+        assert everything() != installed
+        assert is_instrumented(connection, ["nasty"])
+        remains = left_behind(connection, ["nasty"])
+        assert [outcome(connection, call) for call in calls(file)] == plain
+    assert everything() == installed
+    with pytest.raises(RuntimeError), telling(connection, planned):
+        raise RuntimeError
+    assert everything() == installed
+    with_points = [item.name for item in planned.rewritten if "harness.point" in item.instrumented]
+    assert [item.name for item in planned.rewritten if item.telling] == with_points
+    assert {item.name: item.source for item in remains.rewritten} == {
+        item.name: item.source for item in planned.rewritten if item.source != item.instrumented
+    }
+    remove(connection, planned)
+    assert everything() == before
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from harness.db.instrument import install, plan, remove
+from harness.db.instrument import install, plan, remove, telling
 from tests.db.nasty import POINT, Outcome, ask_for_marks, connect, outcome
 from tests.sizes import sized
 
@@ -199,6 +199,9 @@ def test_a_generated_function_does_the_same_with_points(connection: Connection[A
     ask_for_marks(connection, planned.marks if asked else 0)
     try:
         assert outcomes(connection) == plain
+        if not asked:
+            with telling(connection, planned):
+                assert outcomes(connection) == plain
     finally:
         remove(connection, planned)
     assert connection.execute("SELECT prosrc FROM pg_proc WHERE proname = 'f'").fetchone() == (f" {body} ",)

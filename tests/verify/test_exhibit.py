@@ -49,6 +49,12 @@ def test_what_is_seen_of_a_double_sale_and_of_a_deadlock(server: AnyServer) -> N
             if commit["name"] == "lead L1"
         ]
         assert sales == [("bob", "available", "sold"), ("alice", "sold", "sold, sold_count 2")]
+        assert [(step["session"], step["saw"]) for step in steps[:2] if "saw" in step] == [
+            ("alice", [{"name": "FOUND", "value": "true"}, {"name": "v_locked", "value": "1"}]),
+        ]
+        assert not [item for item in plan.rewritten if "harness.saw" in item.instrumented]
+        installed = theatre.connection.execute("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%harness.saw(%'")
+        assert installed.fetchone() == (0,)
         assert [step["reads"] for step in steps if "reads" in step] == [
             step["step"] - 1 for step in steps if "reads" in step
         ]
