@@ -115,14 +115,14 @@ def _explained(
     own = [step for step in steps if step["session"] == second.session and step["step"] <= second.step]
     writes = [step["step"] for step in own if _writes(step, tables)]
     write = writes[-1] if writes else second.step
-    looks = [step for step in own if step["step"] < write and _reads(step, tables)]
+    looks = [step for step in own if step["step"] < write and _reads(step, tables) and not _sees_another(step, second)]
     thing, who = f"{second.kind} {second.name}", second.session
     made = f"{first.session} made {thing} {first.after} at step {first.step}"
     if first.step < 0:
         made = f"{thing} was {first.after} from the start"
     then = f"made it {second.after} at step {second.step}"
     if not looks:
-        if not writes:
+        if not writes or any(step["step"] < write and _reads(step, tables) for step in own):
             return None
         named = " or ".join(sorted(tables))
         return _said(
@@ -185,6 +185,16 @@ def _reads(step: Step, tables: Collection[str]) -> bool:
     rest = re.sub(_target(tables), "", text, flags=re.IGNORECASE)
     named = rf"(?:\b(?:FROM|JOIN|USING)|,)\s+(?:ONLY\s+)?(?:\w+\.)?(?:{'|'.join(map(re.escape, tables))})\b(?!\s*[.(])"
     return bool(re.search(named, rest, re.IGNORECASE))
+
+
+def _sees_another(step: Step, change: _Change) -> bool:
+    """What the step saw names things of this kind, and not the one that was changed: that row was not read there."""
+    named = {
+        name
+        for seen in step.get("saw", ())
+        for name in re.findall(rf"\b{re.escape(change.kind)} ([^\s,\]]+)", seen["value"])
+    }
+    return bool(named) and change.name not in named
 
 
 def _said(sentence: str, steps: Sequence[int]) -> dict[str, Any]:

@@ -186,3 +186,15 @@ def test_a_deadlock_is_who_waited_for_whose_row() -> None:
     }
     del cycle[0]["row"]
     assert why([first, second], {}) is None
+
+
+@pytest.mark.parametrize(("value", "is_told"), [("lead L1", True), ("id lead L1, price 10", True), ("lead L2", False)])
+def test_a_statement_that_saw_another_row_is_no_look_at_this_one(value: str, is_told: bool) -> None:
+    found = why(
+        [
+            step("alice", LOOK, saw=[{"name": "v_lead", "value": value}]),
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert (found is not None) is is_told
