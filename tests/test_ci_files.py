@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,10 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-def filled(text: str) -> str:
-    return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: VALUES[found[1]], str(text))
+def filled(text: str, **values: str) -> str:
+    """``values`` of the matrix, where they are not those of ``VALUES``."""
+    known = {**VALUES, **{f"matrix.{name}": value for name, value in values.items()}}
+    return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: known[found[1]], str(text))
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -140,6 +144,22 @@ def test_the_workflow_uses_the_action_as_it_is() -> None:
     assert next(step for step in gate["steps"] if "checkout" in step["uses"])["with"]["fetch-depth"] == 0
     kept = [step for name, step in steps() if name == "nightly" and "upload-artifact" in step.get("uses", "")]
     assert ".hypothesis/" in kept[0]["with"]["path"]
+
+
+def test_each_merged_report_is_of_the_shards_of_its_database_alone() -> None:
+    jobs = load(WORKFLOW)["jobs"]
+    (kept,) = [step["with"]["reports"] for step in jobs["gate"]["steps"] if step.get("uses") == "./"]
+    (wanted,) = [each["with"]["pattern"] for each in jobs["merged"]["steps"] if "download" in each.get("uses", "")]
+    matrix = jobs["gate"]["strategy"]["matrix"]
+    names = {
+        (database, shard): filled(kept, database=database, shard=str(shard))
+        for database, shard in itertools.product(matrix["database"], matrix["shard"])
+    }
+    assert len(set(names.values())) == len(names)
+    for database in jobs["merged"]["strategy"]["matrix"]["database"]:
+        pattern = filled(wanted, database=database)
+        found = {whose for whose, name in names.items() if fnmatchcase(name, pattern)}
+        assert found == {(database, shard) for shard in matrix["shard"]}
 
 
 def test_the_hook_is_one_and_its_files_are_those_of_subjects() -> None:

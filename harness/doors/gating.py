@@ -66,11 +66,7 @@ def gate(
         shard=asked.shard,
         interrupted=interrupted,
     )
-    try:
-        return saving.ended(document)
-    finally:
-        if annotate or on_github():
-            tell_github(document)
+    return saving.ended(document, *([tell_github] if annotate or on_github() else []))
 
 
 def _red(parts: Sequence[Part]) -> bool:

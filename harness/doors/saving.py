@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ class Saving:
         named = {name: document[name] for name in ("format", "version")}
         return {**named, "run": run, **{name: value for name, value in document.items() if name not in named}}
 
-    def ended(self, document: Mapping[str, Any]) -> int:
-        """Write the document, say what it says and how to see it; returns the exit code.
+    def ended(self, document: Mapping[str, Any], *also: Callable[[Mapping[str, Any]], None]) -> int:
+        """Write the document, say what it says and how to see it, then tell ``also``; returns the exit code.
 
         Raises ``CouldNotRun`` for a file that cannot be written, when all else is written and said, with the exit code
         of a violation where there is one.
@@ -60,7 +60,7 @@ class Saving:
         whole = self.stamped(document)
         code = exit_code(whole)
         failed: list[CouldNotRun] = []
-        for part in (self._write, self._write_copy, self._write_junit, self._say):
+        for part in (self._write, self._write_copy, self._write_junit, self._say, *also):
             try:
                 part(whole)
             except CouldNotRun as error:

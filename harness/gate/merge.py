@@ -35,6 +35,11 @@ def _merged_gate(documents: Sequence[Document]) -> dict[str, Any]:
         **judgement(parts, part=False),
         "interrupted": any(shard["interrupted"] for shard in shards),
         "seconds": max(shard["seconds"] for shard in shards),
+        # What is broken in one shard alone is explained there alone.
+        **{
+            explained: {name: text for shard in shards for name, text in shard[explained].items()}
+            for explained in ("meanings", "theories")
+        },
         "parts": parts,
     }
 

@@ -48,10 +48,11 @@ def changed(base: str, paths: Iterable[Path], directory: Path) -> list[dict[str,
     """
     named = [str(path) for path in paths]
     root = Path(_required(directory, "rev-parse", "--show-toplevel"))
-    text = _required(directory, "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", base, "--", *named)
-    files = [_changed_file(root, each) for each in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if each]
-    new = _required(directory, "ls-files", "--full-name", "--others", "--exclude-standard", "--", *named)
-    return files + [{"file": str(root / name), "lines": [], "diff": ""} for name in new.splitlines()]
+    # Names come with -z: in the text of a diff they are as the settings of whoever runs this will have them.
+    touched = _names(_required(directory, "diff", "--name-only", "--no-relative", *_PLAIN, "-z", base, "--", *named))
+    new = _names(_required(directory, "ls-files", "--full-name", "--others", "--exclude-standard", "-z", "--", *named))
+    files = [_changed_file(root, name, base) for name in touched]
+    return files + [{"file": str(root / name), "lines": [], "diff": ""} for name in new]
 
 
 def folder_at(base: str, folder: Path) -> str | None:
@@ -64,23 +65,31 @@ DIFF_LINES_MAX = 60
 """Of one file: a summary is to be read."""
 
 
-def _changed_file(root: Path, text: str) -> dict[str, Any]:
-    names = re.search(r"^--- (?:a/)?(.*)\n\+\+\+ (?:b/)?(.*)$", text, re.MULTILINE)
-    old, new = (names[1], names[2]) if names else ("", "")
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-renames")
+"""A diff as git itself makes it, whatever is configured."""
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split("\0") if name]
+
+
+def _changed_file(root: Path, name: str, base: str) -> dict[str, Any]:
+    text = _required(root, "--literal-pathspecs", "diff", *_PLAIN, "-U0", base, "--", name)
     lines: list[int] = []
     for first, count in re.findall(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", text, re.MULTILINE):
         lines += range(int(first), int(first) + max(1, int(count or 1)))
-    hunks = text[text.find("@@") :].splitlines() if "@@" in text else []
+    begin = re.search(r"^@@ ", text, re.MULTILINE)
+    hunks = text[begin.start() :].splitlines() if begin else []
     more = len(hunks) - DIFF_LINES_MAX
     diff = "\n".join([*hunks[:DIFF_LINES_MAX], *([f"... {more} more lines"] if more > 0 else [])])
-    return {"file": str(root / (old if new == "/dev/null" else new)), "lines": lines, "diff": diff}
+    return {"file": str(root / name), "lines": lines, "diff": diff}
 
 
 def _required(directory: Path, *words: str) -> str:
     told = _git(directory, *words)
     if told is None:
         raise CouldNotRun(
-            "no-history", f"git {words[0]} failed: {_said(directory, *words)}", remedy="see git's message"
+            "no-history", f"git {' '.join(words[:2])} failed: {_said(directory, *words)}", remedy="see git's message"
         )
     return told
 
@@ -88,7 +97,7 @@ def _required(directory: Path, *words: str) -> str:
 def _git(directory: Path, *words: str) -> str | None:
     """What git says, without the line break; None where it fails, or is not there."""
     done = _run(directory, words)
-    return done.stdout.strip() if done is not None and done.returncode == 0 else None
+    return done.stdout.removesuffix("\n") if done is not None and done.returncode == 0 else None
 
 
 def _said(directory: Path, *words: str) -> str:
@@ -99,6 +108,8 @@ def _said(directory: Path, *words: str) -> str:
 
 def _run(directory: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
     try:
-        return subprocess.run(["git", *words], cwd=directory, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["git", *words], cwd=directory, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError:
         return None

@@ -115,6 +115,14 @@ def test_a_part_that_one_shard_could_not_run_did_not_run() -> None:
     assert whole["verdict"] == "could_not_run"
 
 
+def test_what_is_broken_in_another_shard_than_the_first_is_explained() -> None:
+    whole = merged(shards(failed(VERIFY, "no server [no-postgresql]"), verified("violated_two")))
+    assert part(whole, VERIFY)["verdict"] == "violated"
+    assert whole["meanings"] == {"sold-once": "a lead is sold once"}
+    assert whole["theories"] == {"two-buyers-one-lead": "Both could get it."}
+    SCHEMA.validate(stamped(whole))
+
+
 def test_shards_of_other_commits_are_not_merged() -> None:
     first, second = shards(left(VERIFY), left(VERIFY))
     with pytest.raises(UsageError, match="they differ in the base"):

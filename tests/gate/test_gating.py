@@ -69,17 +69,19 @@ class Gates:
             schedule_files=self._directory / "schedules",
         )
         file = self._directory / "gate.json"
-        code = gate(
-            replace(asked, **more),
-            budget_s=90,
-            annotate=False,
-            reports=self._directory / "reports",
-            json_file=file,
-            junit_file=self._directory / "junit.xml",
-        )
-        self.document = json.loads(file.read_text())
-        validator("gate").validate(self.document)
-        return code
+        try:
+            return gate(
+                replace(asked, **more),
+                budget_s=90,
+                annotate=False,
+                reports=self._directory / "reports",
+                json_file=file,
+                junit_file=self._directory / "junit.xml",
+            )
+        finally:
+            if file.exists():
+                self.document = json.loads(file.read_text())
+                validator("gate").validate(self.document)
 
     @property
     def parts(self) -> dict[str, tuple[str, int | None]]:
@@ -111,6 +113,15 @@ def test_it_goes_on_after_a_violation_and_after_what_could_not_run(gates: Gates)
         LOAD: ("not_run", 3),
         COMPARE: ("ran", 0),
     }
+
+
+def test_a_summary_that_cannot_be_written_hides_no_violation(gates: Gates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nonexistent/summary.md")
+    for runs, code in (({VERIFY: says(document("violated_two"))}, 1), ({}, 3)):
+        with pytest.raises(CouldNotRun, match=r"summary\.md cannot be written.*\[cannot-write\]") as raised:
+            gates.run(runs)
+        assert raised.value.exit_code == code
 
 
 def test_what_could_not_run_is_not_green_unless_it_is_left_out(gates: Gates) -> None:

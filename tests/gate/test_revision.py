@@ -62,6 +62,32 @@ def test_what_is_not_committed_counts_and_what_is_gone(repository: Path) -> None
     assert gone["diff"].startswith("@@ -1,4 +0,0 @@\n-a")
 
 
+NAMES = ["with space.sql", "größe.sql", "a [1]*.sql", 'quote".sql', " first.sql"]
+
+
+@pytest.mark.parametrize("setting", ["diff.mnemonicPrefix", "diff.noprefix", "core.quotePath", "diff.relative"])
+def test_files_of_any_name_are_named_as_they_are(repository: Path, setting: str) -> None:
+    folder = repository / "sql"
+    for name in NAMES:
+        (folder / name).write_text("a\n")
+    base = commit(repository, "a\n")
+    git(repository, "config", setting, "true")
+    for name in NAMES:
+        (folder / name).write_text("b\n")
+        (folder / f"new {name}").write_text("x\n")
+    files = changed(base, [folder], folder)
+    assert {each["file"]: (each["lines"], each["diff"]) for each in files} == {
+        **{str(folder / name): ([1], "@@ -1 +1 @@\n-a\n+b") for name in NAMES},
+        **{str(folder / f"new {name}"): ([], "") for name in NAMES},
+    }
+
+
+def test_a_diff_that_is_no_utf_8_is_shown_all_the_same(repository: Path) -> None:
+    (repository / "sql" / "f.sql").write_bytes("größe\n".encode("latin-1"))
+    (file,) = changed("HEAD", [repository / "sql"], repository)
+    assert "+gr\ufffd" in file["diff"]
+
+
 def test_where_a_subject_was(repository: Path) -> None:
     assert folder_at("HEAD", repository / "sql") is None
     (repository / "sql" / "subject.toml").write_text("")
