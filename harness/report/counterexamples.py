@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
+
 from harness.report.lanes import lanes
 from harness.report.page import Page
 from harness.report.phrases import count, seconds, sentence
@@ -93,4 +95,6 @@ def heading(paper: Page, text: str) -> str:
     """A line across the page with a title in it."""
     line = paper.plain("─")
     title = paper.plain(text)
+    if cell_len(title) > paper.width - 6:
+        title = paper.fit(text, paper.width - 6)
     return paper.ink(f"{line * 2} {title} {line * max(paper.width - len(title) - 4, 2)}", "bold")

@@ -27,6 +27,7 @@ from harness.verify.onlooker import Onlooker
 from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
 from harness.verify.repeat import run_again
+from harness.verify.sources import sources
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
 from harness.words.errors import UsageError
@@ -127,6 +128,7 @@ def replay(
         run, history = again.made
         broken = [each for each in check(history, scenario.properties) if each.property == recording.property]
         story = tell(scenario, plan, run, history)
+        story["sources"] = sources(story, subject, plan)
         rows = RowNames(subject, trial.world.names)
         if not onlooker.blind:
             show(story, onlooker, rows, recording.isolation, plan)

@@ -50,7 +50,7 @@ def exhibit(
         show(story, seen, rows, recording.isolation, plan)
         if (why := because(story, dict(finding.violation.guilty), rows.tables)) is not None:
             explained["because"] = why
-    story["sources"] = sources(subject, plan, (step["where"].rpartition(":")[0] for step in story["steps"]))
+    story["sources"] = sources(story, subject, plan)
     return story, explained
 
 

@@ -12,16 +12,17 @@ import psycopg
 import pytest
 
 from harness.db.any_server import AnyServer
-from harness.db.server import Server
+from harness.db.binaries import choose_binaries
 from harness.export.psql import psql_files
 from harness.export.script import Script
 
 
-def psql_beside(server: AnyServer) -> str:
-    """The psql of the server that runs."""
-    if isinstance(server, Server) and (program := server.bin_directory / "psql").exists():
+def psql() -> str:
+    """The psql of the PostgreSQL that is installed with the tests."""
+    program = choose_binaries("auto").directory / "psql"
+    if program.exists():
         return str(program)
-    pytest.skip("NOT RUN: the server has no psql of its own")
+    pytest.skip("NOT RUN: there is no psql")
 
 
 def run(directory: Path, server: AnyServer, files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -30,7 +31,7 @@ def run(directory: Path, server: AnyServer, files: Mapping[str, str]) -> subproc
         (directory / name).write_text(text)
     for name in ("run.sh", "turn.sh"):
         (directory / name).chmod(0o755)
-    environment = {**os.environ, "PSQL": psql_beside(server)}
+    environment = {**os.environ, "PSQL": psql()}
     command = [str(directory / "run.sh"), server.dsn()]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150, check=False)
 
