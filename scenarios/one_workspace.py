@@ -82,3 +82,16 @@ refund_against_completion = Scenario(
     properties=(*BUYING, *WAITING),
     happened=("overlap", "ok:CompleteCredit", "ok:Refund", "refused:Refund"),
 )
+
+refunded_twice_at_once = Scenario(
+    name="same-purchase-refunded-twice-at-once",
+    theory="Two clicks refund one purchase: the credits come back once, and the second is told so, not an error.",
+    start=Start(
+        {"A": Decimal(10)},
+        {"L1": LeadStart(Decimal(10), status="sold")},
+        {"p": PurchaseStart("A", ("L1",), status="completed")},
+    ),
+    sessions={"support": [Refund("p")], "again": [Refund("p")]},
+    properties=(*BUYING, *WAITING),
+    happened=("overlap", "ok:Refund", "replayed", "wait"),
+)

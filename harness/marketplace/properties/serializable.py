@@ -19,7 +19,10 @@ from harness.marketplace.properties.facts import Facts, brief
 from harness.marketplace.properties.property import Judgement, Property
 from harness.marketplace.refusals import REFUSALS
 from harness.marketplace.start import LeadState, State
-from harness.words.history import Call, Result
+from harness.words.history import Call, EventKind, Result, Status
+
+OF_ITS_OWN = ("22", "23", "42", "P0", "XX")
+"""How the SQLSTATEs begin that nobody from outside brings about: bad data, a broken constraint, a mistake in the code."""
 
 ANSWERS_MAX = 2
 """How many wrong answers a sentence tells."""
@@ -35,12 +38,24 @@ def judge(facts: Facts) -> Judgement:
     question: dict[str, Any] = {"apply": apply, "final": seen, "view": view, "matches": agrees}
     found = find_witness(facts.calls, before, **question)
     if isinstance(found, Witness):
+        if broken := unprovoked(facts):
+            failures = ", ".join(f"{brief(call.operation)} with {call.result.code}" for call in broken)
+            yield f"nothing struck, and yet an error ended {failures}: no serial order has it", told(broken)
         return
     if found.unfounded_busy:
         call = found.unfounded_busy[0]
         yield f"{brief(call.operation)} was told to try again, and nothing ran beside it", told((call,))
         return
     yield sentence(facts, explain(facts.calls, before, **question)), told(facts.calls)
+
+
+def unprovoked(facts: Facts) -> tuple[Call, ...]:
+    """The calls that ended in an error of their own in a run without a fault: an answer that no serial order gives."""
+    if any(event.kind is EventKind.FAULT for event in facts.events):
+        return ()
+    return tuple(
+        call for call in facts.calls if call.result.status is Status.FAILED and call.result.code.startswith(OF_ITS_OWN)
+    )
 
 
 def sentence(facts: Facts, explanation: Explanation) -> str:
