@@ -22,7 +22,7 @@ from harness.marketplace.start import LeadState, State
 from harness.words.history import Call, EventKind, Result, Status
 
 OF_ITS_OWN = ("22", "23", "42", "P0", "XX")
-"""How the SQLSTATEs begin that nobody from outside brings about: bad data, a broken constraint, a mistake in the code."""
+"""How the SQLSTATEs begin that nobody from outside brings about: data, a constraint, a mistake in the code."""
 
 ANSWERS_MAX = 2
 """How many wrong answers a sentence tells."""
