@@ -15,7 +15,8 @@ from harness.verify.coverage import place
 def sources(story: Mapping[str, Any], subject: Subject, plan: Plan) -> dict[str, dict[str, Any]]:
     """The functions that the steps of a story are in, by name.
 
-    Each has the ``lines`` of its body and, where a migration has it, its ``file`` and the line there. A body begins on the line of its opening quote, which is its own line 1 (``file_line``).
+    Each has the ``lines`` of its body and, where a migration has it, its ``file`` and the line there (``file_line``): a
+    body begins on the line of its opening quote, which is its own line 1.
     """
     texts = {_shown(path): path.read_text(encoding="utf-8-sig") for path in subject.migrations}
     bodies = {item.name: item.source for item in plan.rewritten}
