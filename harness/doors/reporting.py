@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from harness.gate.merge import merged
 from harness.report.stored import LATEST, RUNS, find, read
 from harness.report.views import text, view
 from harness.verify.document import write_text
-from harness.words.errors import ExitCode, UsageError
+from harness.words.errors import ExitCode, HarnessError, UsageError
 
 
 def report(names: Sequence[str], *, form: str, out: Path | None, reports: Path, opens: bool) -> int:
@@ -44,7 +45,7 @@ def report(names: Sequence[str], *, form: str, out: Path | None, reports: Path, 
 def index(reports: Path, *, out: Path | None, opens: bool) -> int:
     """Write the page of all runs, and the pages of those that have none yet; returns the exit code."""
     from harness.report.html import BODIES
-    from harness.report.html.index import Known, index_page
+    from harness.report.html.index import Known, body, index_page
 
     path = out or reports / "index.html"
     known = []
@@ -56,7 +57,10 @@ def index(reports: Path, *, out: Path | None, opens: bool) -> int:
             if shown and not page.is_file():
                 write_text(page, _shown(document, file, "html"))
             link = Path(os.path.relpath(page, path.parent)).as_posix() if shown else ""
-            known.append(Known(file.name, document, link))
+            found = Known(file.name, document, link)
+            with _described(file, document["format"]):
+                body([found, found])  # as a trend, too: one that cannot be told must not keep the others from it
+            known.append(found)
         except UsageError as error:
             known.append(Known(file.name, None, "", str(error)))
     write_text(path, index_page(known))
@@ -68,9 +72,18 @@ def merge(names: Sequence[str], *, reports: Path, json_file: Path | None) -> int
     """Make one document of the shards of a verification, a sweep or a gate, save and say it; returns its exit code."""
     if not names:
         raise UsageError("nothing-to-merge", "--merge without runs", expected="the documents of all shards")
-    whole = merged([read(find(name, reports)) for name in names])
-    kind = str(whole["format"]).removeprefix("harness-")
-    return Saving(kind, whole["subject"]["name"], reports=reports, json_file=json_file).ended(whole)
+    paths = [find(name, reports) for name in names]
+    documents = [read(path) for path in paths]
+    with _described(" or ".join(map(str, paths)), documents[0]["format"]):
+        whole = merged(documents)
+        text(whole, width=width(), colour=False)  # before anything of it is written
+        saving = Saving(
+            str(whole["format"]).removeprefix("harness-"),
+            whole["subject"]["name"],
+            reports=reports,
+            json_file=json_file,
+        )
+    return saving.ended(whole)
 
 
 def page_of(path: Path) -> Path:
@@ -80,15 +93,24 @@ def page_of(path: Path) -> Path:
 
 
 def _shown(document: dict[str, Any], path: Path, form: str) -> str:
-    try:
+    with _described(path, document["format"]):
         if form == "text":
             return text(document, width=width(), colour=colour())
         return view(form, document)
-    except (KeyError, TypeError, IndexError) as error:
+
+
+@contextmanager
+def _described(where: Path | str, kind: str) -> Iterator[None]:
+    """What is done with a document as its description has it. ``UsageError`` where the one in ``where`` has it not."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:  # a part of a wrong kind may fail in any way, and templates have errors of their own
         raise UsageError(
             "bad-run-document",
-            f"{path} lacks a part or has one of a wrong kind ({type(error).__name__}: {error})",
-            expected=f"a {document['format']} as docs/run-document.md describes it",
+            f"{where} lacks a part or has one of a wrong kind ({type(error).__name__}: {error})",
+            expected=f"a {kind} as docs/run-document.md describes it",
             remedy="it may have been changed: run it again",
         ) from error
 

@@ -53,14 +53,14 @@ def read(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError("bad-run-document", f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             "bad-run-document", f"{path} is not valid JSON", remedy="it may have been cut off: run it again"
         ) from error
     kind = document.get("format") if isinstance(document, dict) else None
     if kind == "harness-schedule":
         raise UsageError("bad-run-document", f"{path} is the schedule of a run", remedy=f"harness replay {path}")
-    if kind not in VERSIONS:
+    if not isinstance(kind, str) or kind not in VERSIONS:
         raise UsageError(
             "bad-run-document",
             f"{path} is no run document" + (f" (its format is {kind!r:.40})" if kind else ""),

@@ -23,6 +23,12 @@ def test_a_gate(browser: webdriver.Chrome, opened: Callable[..., str]) -> None:
     )
     opened(html(stamped(document)))
     assert looked_at(browser, "gate") == []
+    again = browser.find_elements(By.CSS_SELECTOR, "#look .command")
+    assert again
+    for command in again:  # in one piece, with its button
+        assert command.find_element(By.TAG_NAME, "code").text.startswith("harness ")
+        assert command.find_element(By.TAG_NAME, "button").is_displayed()
+        assert command.size["height"] < 80
     rows = browser.find_elements(By.CSS_SELECTOR, "#parts tbody tr")
     assert [row.text.split()[0] for row in rows] == ["tests", "verify", "faults", "load", "compare"]
     assert f"{FILE}:233" in browser.find_element(By.ID, "look").text

@@ -107,6 +107,16 @@ def test_the_explanation_leads_to_its_steps(browser: webdriver.Chrome, opened: C
     orders = browser.find_element(By.CSS_SELECTOR, ".orders").text
     assert "alice: Buy A L1 p → bob: Buy B L1 q" in orders
     assert "but here bob is told ok" in orders
+    assert "Run one after the other, in any of these orders, correct functions would have given" in html(two_buyers())
+
+
+def test_a_single_order_is_told_as_one() -> None:
+    found = two_buyers()
+    for each in found["properties"]:
+        if each["counterexample"]:
+            del each["counterexample"]["serial_orders"][1:]
+    assert "Run in this order, correct functions would have given" in html(found)
+    assert "any of these orders" not in html(found)
 
 
 def test_an_address_opens_at_its_run_and_step(browser: webdriver.Chrome, opened: Callable[..., str]) -> None:

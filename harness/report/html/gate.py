@@ -10,7 +10,7 @@ from markupsafe import Markup
 from harness.report.gate import findings, headline, result, runs_of, times, totals, verdict_of, whole_text, without_run
 from harness.report.gate_markdown import again, located
 from harness.report.html.runs import runs
-from harness.report.html.shell import MOODS, Body, Mood, Section
+from harness.report.html.shell import MOODS, Body, Mood, Section, rendered
 from harness.report.html.table import Cell, Column, table
 
 Document = Mapping[str, Any]
@@ -47,17 +47,25 @@ def parts(document: Document) -> Markup:
 
 
 def places(document: Document) -> Markup:
-    """For each run that breaks something the statement that is to blame, and the command that finds it again."""
-    rows = []
+    """For each run that breaks something the statement that is to blame; below, the commands that find them again."""
+    rows, commands = [], []
     for _, found in findings(document):
         for showing in runs_of(found):
             where = located(document, showing.counterexample)
             what = ", ".join(each["id"] for each in showing.properties)
             if where is not None:
                 told = f"{where.statement} ({'' if where.touched else 'not '}touched by the change)"
-                rows.append((Cell(what, "bad"), Cell(str(where), below=told), again(document, showing.counterexample)))
-    columns = [Column("broken"), Column("place"), Column("find it again")]
-    return table("places", columns, rows) if rows else Markup()
+                rows.append((Cell(what, "bad"), Cell(_broken_at_folders(str(where)), below=told)))
+                commands.append((f"Find {what} again:", again(document, showing.counterexample)))
+    if not rows:
+        return Markup()
+    told_where = table("places", [Column("broken"), Column("place")], rows)
+    return told_where + rendered("again.html.jinja", lines=commands)
+
+
+def _broken_at_folders(path: str) -> Markup:
+    """A path that goes on in the next line where there is no room for it."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def changes(document: Document) -> Markup:
