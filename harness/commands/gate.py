@@ -44,7 +44,7 @@ def gate(
     json: Path | None = None,
     junit: Path | None = None,
     reports: Reports = REPORTS,
-    schedules: Path = Path("reports/schedules"),
+    schedules: Path | None = None,
 ) -> int:
     """Everything that a change has to pass: tests, verify, faults, a short load, and a comparison with what was before.
 
@@ -71,7 +71,7 @@ def gate(
     junit:
         write a JUnit report here
     schedules:
-        directory for the schedule files of counterexamples
+        directory for the schedule files of counterexamples: schedules in that of --reports, if left out
     """
     # Here, for these doors are the heaviest.
     from harness.doors.asking import subject_of
@@ -89,7 +89,7 @@ def gate(
             isolation=isolation,
             database=place(dsn, database),
             workers=workers or cores(),
-            schedule_files=schedules,
+            schedule_files=schedules or reports / "schedules",
         ),
         budget_s=seconds(budget or "90s"),
         annotate=annotate,

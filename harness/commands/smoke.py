@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from harness import doors
-from harness.options import Database, Dsn, Positive, SubjectName, Whole, cores, place, seconds
+from harness.options import REPORTS, Database, Dsn, Positive, Reports, SubjectName, Whole, cores, place, seconds
 
 
 def smoke(
@@ -19,7 +19,8 @@ def smoke(
     database: Database = "auto",
     dsn: Dsn = None,
     workers: Positive | None = None,
-    schedules: Path = Path("reports/schedules"),
+    reports: Reports = REPORTS,
+    schedules: Path | None = None,
 ) -> int:
     """Run a few schedules of a few scenarios on the subjects that FILES belong to: seconds, before a commit.
 
@@ -34,7 +35,7 @@ def smoke(
     workers:
         processes, one per core; as many as there are cores
     schedules:
-        directory for the schedule files of counterexamples
+        directory for the schedule files of counterexamples: schedules in that of --reports, if left out
     """
     return doors.smoke(
         files,
@@ -43,5 +44,5 @@ def smoke(
         seed=seed,
         database=place(dsn, database),
         workers=workers or cores(),
-        schedule_files=schedules,
+        schedule_files=schedules or reports / "schedules",
     )

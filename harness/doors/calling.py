@@ -8,12 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 
 from harness.words.dsn import is_dsn
-
-HIDDEN = "..."
-"""Written for what is secret."""
+from harness.words.secret import HIDDEN, without_secrets_in
 
 _called: ContextVar[str] = ContextVar("called", default="harness")
-_AUTHORITY = re.compile(r"(?<=://)[^/@\s]*@")
 _QUERY = re.compile(r"\?.*", re.DOTALL)
 
 
@@ -47,5 +44,5 @@ def _hidden(option: str, value: str) -> str:
     if (option == "--database" and is_dsn(value)) or value.startswith(("postgresql://", "postgres://")):
         return HIDDEN
     if "://" in value:
-        return _QUERY.sub("?" + HIDDEN, _AUTHORITY.sub(HIDDEN + "@", value))
-    return value
+        return _QUERY.sub("?" + HIDDEN, without_secrets_in(value))
+    return without_secrets_in(value)

@@ -65,6 +65,7 @@ def gate(
         seed=asked.seed,
         shard=asked.shard,
         interrupted=interrupted,
+        scenario_files=None if asked.scenario_files is None else str(asked.scenario_files),
     )
     return saving.ended(document, *([tell_github] if annotate or on_github() else []))
 

@@ -37,10 +37,12 @@ def gate_document(
     seed: int,
     shard: Shard | None,
     interrupted: bool,
+    scenario_files: str | None = None,
 ) -> dict[str, Any]:
     """The whole document. ``base`` is the commit that the change began at, where it is known.
 
     ``files`` is where the files of the subject's SQL lie, by their names; ``changed`` are those that were touched.
+    ``scenario_files`` is the folder that was given for scenarios.
     ``meanings`` of properties and ``theories`` of scenarios and operations are kept of what is broken.
     """
     entries = [part.entry for part in parts]
@@ -67,6 +69,7 @@ def gate_document(
             name: theories[name.partition("~")[0]] for _, name in broken if name.partition("~")[0] in theories
         },
         "parts": entries,
+        **({} if scenario_files is None else {"scenario_files": scenario_files}),
         **({} if shard is None else {"shard": {"index": shard.index, "of": shard.of}}),
     }
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from harness.words.errors import CouldNotRun, ExitCode
+from harness.words.secret import without_secrets_in
 
 LINES_KEPT = 40
 """Of what the tests say: the end, where pytest has its summary."""
@@ -34,8 +35,10 @@ _WORDS = {
 def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict[str, Any]:
     """Run the command to its end, each line of what it says to ``echo``; nothing that it started is left.
 
-    Raises ``CouldNotRun`` for a command that is not there, and for one that takes longer than ``limit_s``.
+    What is kept of the command and of its words is kept without secrets. Raises ``CouldNotRun`` for a command that is
+    not there, and for one that takes longer than ``limit_s``.
     """
+    told = without_secrets_in(command)
     try:
         process = subprocess.Popen(
             shlex.split(command),
@@ -49,7 +52,7 @@ def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict
     except (OSError, ValueError) as error:
         raise CouldNotRun(
             "no-tests",
-            f"the tests cannot be started: {command}: {error}",
+            f"the tests cannot be started: {told}: {without_secrets_in(str(error))}",
             remedy="correct tests in [tool.harness.gate]",
         ) from error
     last: deque[str] = deque(maxlen=LINES_KEPT)
@@ -60,7 +63,7 @@ def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict
     except subprocess.TimeoutExpired:
         raise CouldNotRun(
             "tests-too-slow",
-            f"the tests did not end within {limit_s:.0f} s, which is half of the budget: {command}",
+            f"the tests did not end within {limit_s:.0f} s, which is half of the budget: {told}",
             remedy="give a greater --budget, or fewer tests",
         ) from None
     finally:
@@ -69,7 +72,7 @@ def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict
     code = _CODES.get(status, ExitCode.COULD_NOT_RUN)
     return {
         "format": "tests",
-        "command": command,
+        "command": told,
         "verdict": _WORDS[code],
         "exit_code": int(code),
         "ended": status,
@@ -82,7 +85,7 @@ def _read(process: subprocess.Popen[str], last: deque[str], echo: Callable[[str]
     with process.stdout as lines:
         for line in lines:
             text = line.rstrip("\n")
-            last.append(text[:LINE_MAX])
+            last.append(without_secrets_in(text)[:LINE_MAX])
             echo(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ def advice(paper: Page, document: Mapping[str, Any]) -> list[str]:
 def commands(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What to do next: what for, and the command that does it."""
     lines: list[tuple[str, str]] = []
-    subject = document["subject"].get("folder") or document["subject"]["name"]
+    subject = shlex.quote(document["subject"].get("folder") or document["subject"]["name"])
     if through := document["subject"].get("through"):
         subject += f" --through {through}"
     again = f"harness verify --subject {subject}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +46,10 @@ def reason(entry: Mapping[str, Any]) -> str:
 
 
 def replay_line(document: Mapping[str, Any], counterexample: Mapping[str, Any]) -> str:
-    """The command that runs the schedule again."""
+    """The command that runs the schedule again, as a shell takes it."""
     folder = document["subject"].get("folder")
-    return f"harness replay {counterexample['file']}" + (f" --subject {folder}" if folder else "")
+    subject = f" --subject {shlex.quote(folder)}" if folder else ""
+    return f"harness replay {shlex.quote(counterexample['file'])}{subject}"
 
 
 def provenance(counterexample: Mapping[str, Any]) -> tuple[str, str]:

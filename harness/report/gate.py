@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
@@ -131,7 +132,7 @@ _EXPLORES = ("harness-verify", "harness-faults")
 
 def advice(document: Document) -> list[str]:
     """What to do next, as commands to copy."""
-    subject = document["subject"].get("folder") or document["subject"]["name"]
+    subject = shlex.quote(document["subject"].get("folder") or document["subject"]["name"])
     return [f"harness gate --subject {subject} --budget {document['budget_seconds']:.0f}s"]
 
 

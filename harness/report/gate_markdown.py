@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +22,8 @@ from harness.report.gate import (
 )
 from harness.report.guilt import Place, Sources, guilty_place
 from harness.report.lanes import lanes
+from harness.report.markdown import fenced, plain
+from harness.report.mermaid import sequence
 
 BYTES_MAX = 1024 * 1024 - 4096
 """GitHub takes no greater summary of a step; something is left for what others write there."""
@@ -32,19 +34,21 @@ Document = Mapping[str, Any]
 
 def gate_markdown(document: Document) -> str:
     """A run document (harness-gate, version 1) as Markdown of less than ``BYTES_MAX`` bytes."""
-    lines = [f"## harness gate: {_text(headline(document))}", "", _text(totals(document)), ""]
+    lines = [f"## harness gate: {plain(headline(document))}", "", plain(totals(document)), ""]
     lines += ["| part | verdict | time | |", "|---|---|---|---|"]
     lines += [
-        f"| {each['part']} | **{verdict_of(each)}** | {times(each)} | {_cell(result(each))} |"
+        f"| {each['part']} | **{verdict_of(each)}** | {times(each)} | {plain(result(each))} |"
         for each in document["parts"]
     ]
     for name, found in findings(document):
-        for showing in runs_of(found):
-            lines += ["", *_shown(document, found, showing)]
+        runs = runs_of(found)
+        shortest = min(runs, key=_length, default=None)
+        for showing in runs:
+            lines += ["", *_shown(document, found, showing, picture=showing is shortest)]
         if without := without_run(found):
-            lines += ["", f"### {name}, without a run", "", *(f"- {_text(text)}" for text in without)]
+            lines += ["", f"### {name}, without a run", "", *(f"- {plain(text)}" for text in without)]
         if whole := whole_text(found, WIDTH):
-            lines += ["", f"### {name}", "", *_fenced(whole)]
+            lines += ["", f"### {name}", "", fenced(whole, "text")]
     lines += ["", *_changes(document)]
     return within("\n".join(lines).replace("\xa0", " ") + "\n", BYTES_MAX)
 
@@ -57,39 +61,42 @@ def located(document: Document, counterexample: Document) -> Place | None:
     return guilty_place(counterexample, Sources(functions, document["files"], changed))
 
 
-def _shown(document: Document, found: Document, showing: Showing) -> Iterator[str]:
+def _shown(document: Document, found: Document, showing: Showing, *, picture: bool) -> Iterator[str]:
     counterexample = showing.counterexample
     yield f"### Broken: {', '.join(each['id'] for each in showing.properties)}"
     yield ""
     for each in showing.properties:
         meaning = document["meanings"].get(each["id"])
-        demanded = f" (demanded: {_text(meaning)})" if meaning else ""
-        yield f"- **{each['id']}**: {_text(reason(each))}{demanded}"
+        demanded = f" (demanded: {plain(meaning)})" if meaning else ""
+        yield f"- **{each['id']}**: {plain(reason(each))}{demanded}"
     if sentence := counterexample.get("because", {}).get("sentence"):
-        yield f"- {_text(sentence)}"
+        yield f"- {plain(sentence)}"
     yield ""
     if theory := document["theories"].get(counterexample["scenario"]):
-        yield f"Scenario `{counterexample['scenario']}`: {_text(theory)}"
+        yield f"Scenario `{counterexample['scenario']}`: {plain(theory)}"
         yield ""
     where = located(document, counterexample)
     if where is not None:
         yield f"Look at `{where}`" + (", which this change has touched:" if where.touched else ":")
         yield ""
-        yield from _fenced(where.statement, "sql")
+        yield fenced(where.statement, "sql")
+        yield ""
+    if picture:
+        yield fenced(sequence(counterexample["story"]), "mermaid")
         yield ""
     yield "The run: a column for each client, time downwards; below it what the run changed."
     yield ""
-    yield from _fenced(lanes(counterexample["story"], width=WIDTH, guilty=showing.guilty, ascii_only=False))
+    yield fenced(lanes(counterexample["story"], width=WIDTH, guilty=showing.guilty, ascii_only=False), "text")
     yield ""
-    yield f"{_text('; '.join(provenance(counterexample)))}."
+    yield f"{plain('; '.join(provenance(counterexample)))}."
     yield ""
     yield "Find it again on your machine, from nothing:"
     yield ""
-    yield from _fenced(again(document, counterexample))
+    yield fenced(again(document, counterexample), "sh")
     yield ""
     yield "Or run this very schedule, step by step; its file is in `reports/`, among the artifacts of the run:"
     yield ""
-    yield from _fenced(f"{replay_line(found, counterexample)} --step")
+    yield fenced(f"{replay_line(found, counterexample)}{_scenario_files(document)} --step", "sh")
 
 
 def _changes(document: Document) -> Iterator[str]:
@@ -99,23 +106,45 @@ def _changes(document: Document) -> Iterator[str]:
     yield f"### What changed since {document['base'][:12]}"
     for each in document["changed"]:
         yield ""
-        yield f"`{each['file']}`" + ("" if each["diff"] else " is new")
+        yield f"**{plain(each['file'])}**" + ("" if each["diff"] else " is new")
         if each["diff"]:
             yield ""
-            yield from _fenced(each["diff"], "diff")
+            yield fenced(each["diff"], "diff")
     yield ""
 
 
 def again(document: Document, counterexample: Document) -> str:
-    """The command that finds a counterexample without its schedule file."""
-    subject = document["subject"].get("folder") or document["subject"]["name"]
+    """The command that finds a counterexample without its schedule file, as a shell takes it."""
+    subject = shlex.quote(document["subject"].get("folder") or document["subject"]["name"])
     scenario = counterexample["scenario"]
-    if "~" in scenario:  # of a fault sweep: the operation, then what struck it
-        operation, fault, *_ = scenario.split("~")
-        kind, _, sqlstate = fault.partition("=")
-        more = f" --sqlstate {sqlstate}" if sqlstate else ""
-        return f"harness faults --subject {subject} --operation {operation} --fault {kind}{more}"
-    return f"harness explore {scenario} --subject {subject} --preemptions {counterexample['preemptions']}"
+    level = counterexample["isolation"]
+    isolation = "" if level == "read committed" else f" --isolation {shlex.quote(level)}"
+    if "~" not in scenario:
+        asked = f"{shlex.quote(scenario)} --subject {subject} --preemptions {counterexample['preemptions']}"
+        return f"harness explore {asked}{isolation}{_scenario_files(document)}"
+    # Of a fault sweep: the operation, what struck it, and whether another client was there.
+    operation, *struck = scenario.split("~")
+    beside = struck[-1] == "beside"
+    pairs = [fault.partition("=") for fault in (struck[:-1] if beside else struck)]
+    words = [f"--subject {subject}", f"--operation {shlex.quote(operation)}"]
+    words += dict.fromkeys(f"--fault {kind}" for kind, _, _ in pairs)
+    words += dict.fromkeys(f"--sqlstate {sqlstate}" for _, _, sqlstate in pairs if sqlstate)
+    # What is drawn and is not this is not drawn.
+    words += [] if len(pairs) > 1 else ["--pairs 0"]
+    words += [] if beside and len(pairs) == 1 else ["--beside 0"]
+    return f"harness faults {' '.join(words)} --crashes 0{isolation}"
+
+
+def _scenario_files(document: Document) -> str:
+    named = document.get("scenario_files")
+    return f" --scenario-files {shlex.quote(named)}" if named else ""
+
+
+def _length(showing: Showing) -> tuple[int, int]:
+    return showing.counterexample["preemptions"], showing.counterexample["steps"]
+
+
+_FENCE = re.compile("`{3,}")
 
 
 def within(text: str, limit: int) -> str:
@@ -123,26 +152,18 @@ def within(text: str, limit: int) -> str:
     if len(text.encode()) <= limit:
         return text
     note = "\n*The rest does not fit into this summary. The whole is in the run document.*\n"
-    room = limit - len(note.encode()) - len("```\n")
-    kept, fenced = [], False
+    room = limit - len(note.encode())
+    kept, fence = [], ""
     for line in text.splitlines(keepends=True):
         room -= len(line.encode())
-        if room < 0:
+        found = _FENCE.match(line)
+        after = fence
+        if not fence and found:
+            after = found[0]
+        elif fence and line.rstrip() == fence:
+            after = ""
+        if room < (len(after) + 1 if after else 0):
             break
         kept.append(line)
-        fenced ^= line.startswith("```")
-    return "".join(kept) + ("```\n" if fenced else "") + note
-
-
-def _fenced(text: str, language: str = "text") -> list[str]:
-    """A block of code, whatever is in it: no run of backticks in a line begins or ends one."""
-    return [f"```{language}", *(line.replace("```", "'''") for line in text.splitlines()), "```"]
-
-
-def _text(text: str) -> str:
-    """Words as they are: nothing in them is markup."""
-    return re.sub(r"([\\`*_{}\[\]#|])", r"\\\1", html.escape(text, quote=False))
-
-
-def _cell(text: str) -> str:
-    return _text(" ".join(text.split()))
+        fence = after
+    return "".join(kept) + (f"{fence}\n" if fence else "") + note

@@ -22,6 +22,7 @@ from harness.doors.calling import called, command_line
             "harness monitor --metrics-url 'https://...@api/metrics?...'",
         ),
         (["load", "mix", "--host=http://u:hunter2@api:80"], "harness load mix --host=http://...@api:80"),
+        (["gate", "--tests", "env PGPASSWORD=hunter2 pytest"], "harness gate --tests 'env PGPASSWORD=... pytest'"),
         (["verify", "--database", "embedded-17"], "harness verify --database embedded-17"),
     ],
 )

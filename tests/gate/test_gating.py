@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from harness import doors
+from harness.commands.gate import gate as gate_command
+from harness.commands.smoke import smoke as smoke_command
 from harness.doors import gate_parts, gating
+from harness.doors.asking import require_writable
 from harness.doors.gate_parts import Asked, LeftOut
 from harness.doors.gating import gate
 from harness.gate.budget import Budget
@@ -122,6 +126,31 @@ def test_a_summary_that_cannot_be_written_hides_no_violation(gates: Gates, monke
         with pytest.raises(CouldNotRun, match=r"summary\.md cannot be written.*\[cannot-write\]") as raised:
             gates.run(runs)
         assert raised.value.exit_code == code
+
+
+@pytest.mark.parametrize("command", [gate_command, smoke_command])
+@pytest.mark.parametrize(("more", "folder"), [({}, "there/schedules"), ({"schedules": Path("elsewhere")}, "elsewhere")])
+def test_schedule_files_go_where_reports_go(
+    command: Callable[..., int], more: Mapping[str, Path], folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def asked_for(asked: Any, **more: Any) -> int:
+        seen.append(more.get("schedule_files") or asked.schedule_files)
+        return 0
+
+    monkeypatch.setattr(doors, "gate", asked_for)
+    monkeypatch.setattr(doors, "smoke", asked_for)
+    assert command(subject="reference", reports=Path("there"), **more) == 0
+    assert seen == [Path(folder)]
+
+
+def test_reports_that_are_a_file_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a file"
+    file.touch()
+    with pytest.raises(CouldNotRun, match=r"/a file is a file, and nothing can be written into it") as raised:
+        require_writable(file / "schedules" / "any")
+    assert "any" not in str(raised.value)
 
 
 def test_what_could_not_run_is_not_green_unless_it_is_left_out(gates: Gates) -> None:

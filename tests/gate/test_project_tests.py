@@ -27,6 +27,17 @@ def test_how_it_ends_is_what_it_says(status: int, verdict: str, code: int) -> No
     assert (told["verdict"], told["exit_code"], told["ended"], told["last"]) == (verdict, code, status, ["1 passed"])
 
 
+def test_secrets_are_not_kept() -> None:
+    words = "print('connecting to postgresql://u:hunter2@db/x with token=hunter2', flush=True)"
+    told = run_tests(f"env PGPASSWORD=hunter2 {python(words)}", 30, lambda _: None)
+    assert told["last"] == ["connecting to ... with token=..."]
+    assert told["command"].startswith("env PGPASSWORD=... ")
+    assert "hunter2" not in str(told)
+    with pytest.raises(CouldNotRun) as raised:
+        run_tests("PGPASSWORD=hunter2 pytest", 30, lambda _: None)
+    assert "hunter2" not in str(raised.value)
+
+
 def test_all_is_echoed_and_the_end_is_kept() -> None:
     heard: list[str] = []
     told = run_tests(python(f"for n in range({LINES_KEPT + 9}): print(n, 'x' * 999)"), 30, heard.append)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.cli import app
 from harness.doors.github import SUMMARY, append_summary, tell_github
 from harness.gate.part import Part
+from harness.report.counterexamples import replay_line
+from harness.report.gate import advice
 from harness.report.gate_markdown import BYTES_MAX, again, gate_markdown, located, within
+from harness.report.markdown import fenced
+from harness.report.mermaid import sequence
 from harness.report.workflow_commands import ANNOTATIONS_MAX, command, errors_on_lines
 from tests.gate.made import failed, gate_of, suite, verified
 
@@ -116,19 +122,75 @@ def test_no_more_annotations_than_are_shown() -> None:
     assert len(errors_on_lines(document)) == ANNOTATIONS_MAX
 
 
-def test_a_fault_is_found_again_by_its_sweep() -> None:
-    shown = {"scenario": "buy~error=40001~beside", "preemptions": 1}
-    assert again(broken(), shown) == (
-        "harness faults --subject published --operation buy --fault error --sqlstate 40001"
+SWEEP = "harness faults --subject published --operation buy"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "command"),
+    [
+        ("buy~cancel", f"{SWEEP} --fault cancel --pairs 0 --beside 0 --crashes 0"),
+        ("buy~error=40001~beside", f"{SWEEP} --fault error --sqlstate 40001 --pairs 0 --crashes 0"),
+        ("buy~cancel~error=23505", f"{SWEEP} --fault cancel --fault error --sqlstate 23505 --beside 0 --crashes 0"),
+        ("buy~cancel~lock-timeout~beside", f"{SWEEP} --fault cancel --fault lock-timeout --beside 0 --crashes 0"),
+        ("buy~terminate~terminate", f"{SWEEP} --fault terminate --beside 0 --crashes 0"),
+    ],
+)
+def test_a_fault_is_found_again_by_its_sweep(scenario: str, command: str) -> None:
+    shown = {"scenario": scenario, "preemptions": 1, "isolation": "read committed"}
+    assert again(broken(), shown) == command
+    understood(command)
+    strict = again(broken(), {**shown, "isolation": "repeatable read"})
+    assert strict == f"{command} --isolation 'repeatable read'"
+    understood(strict)
+
+
+def test_commands_are_what_a_shell_takes_with_all_that_was_asked_for() -> None:
+    document = broken(subject={"name": "crm", "digest": "0123456789ab", "folder": "./my crm"}, scenario_files="a b")
+    shown = {**counterexample(document), "isolation": "serializable", "file": "r e/x.json"}
+    command = again(document, shown)
+    assert "--isolation serializable --scenario-files 'a b'" in command
+    replay = replay_line(document, shown)
+    assert replay == "harness replay 'r e/x.json' --subject './my crm'"
+    for line in (command, replay, *advice(document)):
+        understood(line)
+        assert "./my crm" in shlex.split(line)
+    assert "--scenario-files 'a b' --step" in gate_markdown(document)
+
+
+def understood(line: str) -> None:
+    app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
+
+
+def test_there_is_one_diagram_of_the_shortest_run_of_a_part() -> None:
+    text = gate_markdown(broken())
+    assert text.count("```mermaid\nsequenceDiagram\n") == 1
+    shortest = min(
+        (each["counterexample"] for each in broken()["parts"][1]["document"]["properties"] if each["counterexample"]),
+        key=lambda each: (each["preemptions"], each["steps"]),
     )
+    assert fenced(sequence(shortest["story"]), "mermaid") in text
 
 
 def test_nothing_in_a_text_is_markup() -> None:
     document = gate_of(suite(1, "```", "</table><script>", "a|b"), verified("holds"))
     text = gate_markdown(document)
-    assert "'''" in text
+    assert "````text\n```\n</table><script>\na|b\n````" in text
     row = next(line for line in text.splitlines() if line.startswith("| tests"))
     assert row.endswith("pytest -q ended with 1: a\\|b |")
+
+
+def test_nobody_is_called_by_a_summary() -> None:
+    part = failed("load", "@team: <b> `x`")
+    assert "&#64;team: &#60;b&#62; \\`x\\`" in gate_markdown(gate_of(verified("holds"), part))
+
+
+@pytest.mark.parametrize("size", range(60, 180, 7))
+def test_a_cut_closes_the_fence_that_it_cuts(size: int) -> None:
+    text = "a\n````text\n```\nx\n```\n````\n" + "b\n" * 100
+    cut = within(text, size + 40)
+    assert len(cut.encode()) <= size + 40
+    assert cut.splitlines().count("````") in (0, 1)
+    assert ("````text" in cut) is ("````" in cut.splitlines())
 
 
 @pytest.mark.parametrize("size", [200, 1000, 3000])

@@ -1,0 +1,21 @@
+"""What is secret in a text that is to be kept: passwords, tokens, and how a database is reached."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "..."
+"""Written for what is secret."""
+
+_DSN = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://[^\s'\"]+")
+_AUTHORITY = re.compile(r"(?<=://)[^/@\s]*@")
+_NAMED = re.compile(
+    r"""([\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*["']?\s*(?:=(?!=)|:(?=\s*["']))\s*)"""
+    r"""('[^']*'|"[^"]*"|[^\s'"]+)""",
+    re.IGNORECASE,
+)
+
+
+def without_secrets_in(text: str) -> str:
+    """``text`` with ``...`` for each DSN, for the user of any other URL, and for what a name says is a secret."""
+    return _NAMED.sub(rf"\1{HIDDEN}", _AUTHORITY.sub(f"{HIDDEN}@", _DSN.sub(HIDDEN, text)))
