@@ -75,9 +75,7 @@ def _require_writable(file: Path) -> None:
     if file.is_dir():
         raise UsageError("not-a-file", f"{file.absolute()} is a directory", expected="the name of a file to write")
     if not directory.is_dir():
-        raise CouldNotRun(
-            "read-only", f"{directory} is a file, and nothing can be written into it", remedy="name a directory"
-        )
+        raise CouldNotRun("read-only", f"cannot write into {directory}, which is a file", remedy="name a directory")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise CouldNotRun("read-only", f"cannot write {file}", remedy="name a file in a directory that can be written")
 

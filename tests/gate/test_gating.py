@@ -148,9 +148,9 @@ def test_schedule_files_go_where_reports_go(
 def test_reports_that_are_a_file_are_named(tmp_path: Path) -> None:
     file = tmp_path / "a file"
     file.touch()
-    with pytest.raises(CouldNotRun, match=r"/a file is a file, and nothing can be written into it") as raised:
+    with pytest.raises(CouldNotRun, match=r"cannot write into .*/a file, which is a file") as raised:
         require_writable(file / "schedules" / "any")
-    assert "any" not in str(raised.value)
+    assert "schedules" not in str(raised.value)
 
 
 def test_what_could_not_run_is_not_green_unless_it_is_left_out(gates: Gates) -> None:
