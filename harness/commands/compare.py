@@ -16,6 +16,7 @@ def compare(
     candidate: Annotated[str, Parameter(show_env_var=False)],
     /,
     *,
+    profile: str = "functions",
     operation: list[str] | None = None,
     budget: str | None = None,
     seed: Whole = 0,
@@ -35,6 +36,8 @@ def compare(
         a subject, a git revision of one (main:reference, HEAD~1:sql/crm), or the document of a saved comparison
     candidate:
         likewise
+    profile:
+        what is called: functions (by SQL), or api (requests to the purchase API)
     operation:
         only this operation of [calls] (may be given several times)
     budget:
@@ -53,6 +56,7 @@ def compare(
     return doors.compare_versions(
         base=base,
         candidate=candidate,
+        profile=profile,
         operations=operation,
         budget_s=seconds(budget or "30s"),
         seed=seed,

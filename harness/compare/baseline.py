@@ -23,7 +23,8 @@ def append_baseline(document: Mapping[str, Any], began: str, folder: Path) -> li
     for entry in document["functions"]:
         if not entry["figures"]:
             continue
-        path = folder / f"{entry['id']}.csv"
+        # What is measured through the API has another level.
+        path = folder / f"{'' if document['profile'] == 'functions' else 'api-'}{entry['id']}.csv"
         text = path.read_text(encoding="utf-8") if path.exists() else _line(COLUMNS)
         figures = {each["id"]: each["candidate"] for each in entry["figures"]}
         candidate, server = document["candidate"], document["server"]

@@ -10,8 +10,7 @@ from math import expm1, isfinite
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from harness.compare.figure import FIGURES
-from harness.compare.plan import Plan
+from harness.compare.figure import FIGURES, Figure
 from harness.compare.rounds import Course
 from harness.compare.verdict import ALPHA, FigureVerdict, Word, shared
 from harness.compare.version import Version
@@ -23,23 +22,31 @@ if TYPE_CHECKING:
 
 FORMAT = "harness-compare"
 VERSION = 1
+IN_NANOSECONDS = ("cpu", "api_cpu", "p50", "per_request")
+"""Figures that are measured in nanoseconds, and told in microseconds."""
 
 
 def compare_document(
     options: Options,
-    plan: Plan,
     courses: Sequence[Course],
     *,
+    figures: Sequence[Figure] = FIGURES,
+    leads: int,
     server: Mapping[str, Any],
     functions: Mapping[str, Sequence[str]],
     causes: Mapping[str, Sequence[Mapping[str, Any]]],
+    waits: Mapping[str, Mapping[str, float]],
+    no_waits: str,
     seconds: float,
     interrupted: bool,
 ) -> dict[str, Any]:
-    """The whole document. ``functions`` and ``causes`` are by operation."""
-    alpha = shared(len(courses)).slower
+    """The whole document. ``functions``, ``causes``, ``waits`` are by operation; ``no_waits``: why there are none."""
+    alpha = shared(len(courses), figures).slower
     entries = [
-        _function(course, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha)
+        {
+            **_function(course, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha),
+            "lock_waits": _waits(waits.get(course.operation), course.reason or no_waits),
+        }
         for course in courses
     ]
     verdict = overall([Word(each["verdict"]) for each in entries])
@@ -49,13 +56,13 @@ def compare_document(
         "verdict": verdict,
         "exit_code": int(exit_code(verdict, strict=options.strict)),
         "interrupted": interrupted,
-        "profile": "functions",
+        "profile": options.profile,
         "paired": True,
         "base": _version(options.base),
         "candidate": _version(options.candidate),
         "server": dict(server),
         "seed": options.seed,
-        "leads": plan.stock.leads,
+        "leads": leads,
         "budget_seconds": options.budget_s,
         "seconds": round(seconds, 3),
         "strict": options.strict,
@@ -68,7 +75,7 @@ def compare_document(
                 "limit": each.limit,
                 "reason": _missing(each.id, entries, server),
             }
-            for each in FIGURES
+            for each in figures
         ],
         "functions": entries,
         "against_itself": _against_itself(entries),
@@ -118,9 +125,12 @@ def _function(
         "reason": course.reason or None,
         "figures": [_figure(each, course, alpha) for each in verdict.figures] if verdict else [],
         "latency": {side: _latency(times) for side, times in course.latencies_ns.items()},
-        "lock_waits": None,
         "cause": list(causes),
     }
+
+
+def _waits(of: Mapping[str, float] | None, why_not: str) -> dict[str, Any]:
+    return {"reason": why_not} if of is None else {**of, "reason": None}
 
 
 def _figure(verdict: FigureVerdict, course: Course, alpha: float) -> dict[str, Any]:
@@ -142,7 +152,7 @@ def _level(course: Course, side: str, figure: str, alpha: float) -> dict[str, fl
     if not values:
         return None
     found = interval(values, alpha, alpha)
-    unit = 1000 if figure in ("cpu", "p50") else 1
+    unit = 1000 if figure in IN_NANOSECONDS else 1
     return {
         "lower": round(found.lower / unit, 3) if isfinite(found.lower) else None,
         "upper": round(found.upper / unit, 3) if isfinite(found.upper) else None,
@@ -153,8 +163,7 @@ def _middle(course: Course, side: str, figure: str) -> float | None:
     values = [value for each in course.measured if (value := each[side].get(figure)) is not None]
     if not values:
         return None
-    # Latencies and processor time come in nanoseconds.
-    return round(median(values) / (1000 if figure in ("cpu", "p50") else 1), 3)
+    return round(median(values) / (1000 if figure in IN_NANOSECONDS else 1), 3)
 
 
 def _interval(found: Interval | None) -> dict[str, Any] | None:
@@ -183,6 +192,8 @@ def _missing(figure: str, entries: Sequence[Mapping[str, Any]], server: Mapping[
     measured = [each for entry in entries for each in entry["figures"] if each["id"] == figure and each["increase"]]
     if measured:
         return None
+    if figure == "api_cpu" and any(entry["figures"] for entry in entries):
+        return "this machine does not tell the processor time of a process"
     if figure == "cpu" and not server["local"]:
         return "the server's processes are not on this machine"
     if figure in ("buffers", "wal") and not server["counted"]:

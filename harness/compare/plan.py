@@ -17,7 +17,9 @@ ROUNDS_MAX = 300
 """For so many rounds there are leads and purchases in stock."""
 LEADS = 50_000
 
-SPARE = 20
+BURSTS = 16
+"""Calls of an operation after its rounds, each by all sessions of a side at one moment."""
+SPARE = 20 + BURSTS
 """Calls of an operation before and after its rounds."""
 
 Values = Mapping[str, Any]
@@ -133,16 +135,22 @@ class Plan:
 
 
 def plan_for(
-    subjects: Sequence[Subject], seed: int, *, leads: int = LEADS, only: Sequence[str] = (), rounds: int = ROUNDS_MAX
+    subjects: Sequence[Subject],
+    seed: int,
+    *,
+    leads: int = LEADS,
+    only: Sequence[str] = (),
+    rounds: int = ROUNDS_MAX,
+    spare: int = SPARE,
 ) -> Plan:
-    """What all of these subjects can be asked for, in so many rounds at most."""
+    """What all of these subjects can be asked for, in so many rounds at most, with so many calls to ``spare``."""
     # What is in the tables is the same whichever operations are measured.
     able = [name for name in NEEDS if all(_can(subject, name) for subject in subjects)]
     chosen = [name for name in able if not only or name in only]
     lots, at = [], 0
     for name in sorted(able, key=lambda name: NEEDS[name].rows in ("", "top_ups")):
         need = NEEDS[name]
-        size = need.calls * rounds + SPARE if need.consumes else REUSED
+        size = need.calls * rounds + spare if need.consumes else REUSED
         if need.rows in ("", "top_ups"):
             at = max(at, leads)
         lots.append(Lot(name, at, size, need.rows, need.method, need.status))

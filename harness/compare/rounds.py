@@ -8,9 +8,10 @@ from random import Random
 from time import monotonic
 
 from harness.compare.calls import CallFailed
+from harness.compare.figure import FIGURES, Figure
 from harness.compare.measure import Counted, Counters
 from harness.compare.plan import Plan
-from harness.compare.side import SESSIONS, Side
+from harness.compare.side import Side
 from harness.compare.verdict import FunctionVerdict, Measures, Round, Word, judge, shared
 
 CONTROL = "control"
@@ -18,6 +19,8 @@ SHORT, SHORT_CALLS = 16, 2
 """The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
 """Rounds from look to look. More looks would cost nothing but the time to compute them."""
+
+USED_UP = "the stock is used up"
 
 Tick = Callable[[str, int, int], None]
 """Hears of an operation, its rounds so far, and whether it is slower (0 or 1)."""
@@ -45,7 +48,13 @@ class Course:
 
 
 def run_rounds(
-    sides: Sequence[Side], plan: Plan, counters: Counters | None, databases: Mapping[str, str], until: float, tick: Tick
+    sides: Sequence[Side],
+    plan: Plan,
+    counters: Counters | None,
+    databases: Mapping[str, str],
+    until: float,
+    tick: Tick,
+    figures: Sequence[Figure] = FIGURES,
 ) -> tuple[list[Course], bool]:
     """Measure until everything is decided, the stock is used up or the clock says ``until`` (of ``monotonic``).
 
@@ -57,7 +66,7 @@ def run_rounds(
         for course in courses:
             _warm(course, sides)
         live = [course for course in courses if not course.reason]
-        alphas = shared(len(courses))
+        alphas = shared(len(courses), figures)
         going = list(live)
         while going and monotonic() < until:
             random.shuffle(going)
@@ -66,14 +75,14 @@ def run_rounds(
                     break
                 _one_round(course, sides, plan, counters, databases, random)
                 if course.rounds % LOOK_EVERY == 0 or course.reason:
-                    course.verdict = judge(course.measured, alphas) if course.measured else None
+                    course.verdict = judge(course.measured, alphas, figures) if course.measured else None
                 tick(course.operation, course.rounds, int(course.slower))
             going = [each for each in going if _goes_on(each, plan)]
     except KeyboardInterrupt:
         interrupted = True
     for course in courses:
         if course.measured and not course.decided:
-            course.verdict = judge(course.measured, shared(len(courses)))
+            course.verdict = judge(course.measured, shared(len(courses), figures), figures)
     return courses, interrupted
 
 
@@ -90,7 +99,7 @@ def _goes_on(course: Course, plan: Plan) -> bool:
     if course.reason or course.decided:
         return False
     if course.rounds >= plan.batches(course.operation):
-        course.reason = "the stock is used up"
+        course.reason = USED_UP
     return not course.reason
 
 
@@ -112,12 +121,12 @@ def _one_round(
         # One by one, in an order that nobody can foresee: whatever the machine does meanwhile, it does to all.
         for side in random.sample(taking_part, len(taking_part)):
             try:
-                latency, cpu = side.call(course.operation, random.randrange(SESSIONS))
+                measured = side.call(course.operation, random.randrange(side.sessions))
             except CallFailed as failure:
                 course.reason = f"{side.name} refuses: {failure}"
                 return
-            call[side.name] = {"p50": latency, "cpu": cpu}
-            course.latencies_ns.setdefault(side.name, []).append(latency)
+            call[side.name] = measured
+            course.latencies_ns.setdefault(side.name, []).append(round(measured["p50"] or 0))
         calls.append(call)
     after = counters.read() if counters else {}
     course.measured += calls

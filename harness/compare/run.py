@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from time import monotonic
 from typing import Any
@@ -16,18 +17,23 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from harness.compare.api import PROCESSES, WARM, ApiSide, require_the_api
 from harness.compare.calls import CallFailed
 from harness.compare.catalog import read_catalog
 from harness.compare.cause import causes
 from harness.compare.document import compare_document
+from harness.compare.figure import API_FIGURES, FIGURES
 from harness.compare.measure import counters
-from harness.compare.plan import LEADS, ROUNDS_MAX, Plan, plan_for
-from harness.compare.rounds import Tick, run_rounds
+from harness.compare.plan import LEADS, NEEDS, ROUNDS_MAX, SPARE, Plan, plan_for
+from harness.compare.request import ROUTES
+from harness.compare.rounds import USED_UP, Course, Tick, run_rounds
 from harness.compare.side import Side, make_ready
 from harness.compare.verdict import Word
 from harness.compare.version import Version
+from harness.compare.waits import lock_waits
 from harness.db.any_server import AnyServer
 from harness.db.routines import CATALOG_ONLY, in_schemas
+from harness.load.service import require_api
 from harness.marketplace.subject import Subject
 from harness.verify.prepared import new_database
 from harness.words.errors import UsageError
@@ -35,6 +41,13 @@ from harness.words.errors import UsageError
 ROUNDS_SHARE = 0.85
 """Of the budget, for preparation and rounds; the rest is for the causes and for putting things away."""
 NAMES = ("base", "candidate", "control")
+FUNCTIONS, API = "functions", "api"
+PROFILES = FUNCTIONS, API
+FIGURES_OF = {FUNCTIONS: FIGURES, API: API_FIGURES}
+NO_WAITS = {
+    FUNCTIONS: "the run was interrupted",
+    API: "one client waits for nobody; the profile functions measures them",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,8 @@ class Options:
     operations: tuple[str, ...] = ()
     leads: int = LEADS
     rounds: int = ROUNDS_MAX
+    profile: str = FUNCTIONS
+    """What is called: ``FUNCTIONS`` by SQL, or the ``API``."""
 
 
 def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
@@ -57,9 +72,11 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
     plan = _plan(options)
     with _sides(server, options, plan) as (sides, databases), counters(server, list(databases.values())) as counting:
         functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
+        figures = FIGURES_OF[options.profile]
         courses, interrupted = run_rounds(
-            sides, plan, counting, databases, began + options.budget_s * ROUNDS_SHARE, tick
+            sides, plan, counting, databases, began + options.budget_s * ROUNDS_SHARE, tick, figures
         )
+        waits = {} if interrupted or options.profile != FUNCTIONS else _waits(server, sides, courses, plan)
         found = {
             course.operation: causes_of(sides, course.operation, functions[course.operation])
             for course in courses
@@ -67,19 +84,34 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
         }
     return compare_document(
         options,
-        plan,
         courses,
-        server={
-            "version": server.version,
-            "local": server.local,
-            "counted": counting is not None,
-            "machine": machine(),
-        },
-        functions=functions,
+        figures=figures,
+        leads=plan.stock.leads,
+        server=told(server, counted=counting is not None),
+        functions=functions if options.profile == FUNCTIONS else {name: [ROUTES[name]] for name in plan.operations},
         causes=found,
+        waits=waits,
+        no_waits=NO_WAITS[options.profile],
         seconds=monotonic() - began,
         interrupted=interrupted,
     )
+
+
+def _waits(
+    server: AnyServer, sides: Sequence[Side], courses: Sequence[Course], plan: Plan
+) -> Mapping[str, Mapping[str, float]]:
+    """Lock waits of all operations that nobody refused, and that there is stock left of."""
+    return lock_waits(
+        sides,
+        [each.operation for each in courses if each.reason in ("", USED_UP)],
+        server.dsn("postgres"),
+        plan.stock.seed,
+    )
+
+
+def told(server: AnyServer, *, counted: bool) -> dict[str, Any]:
+    """The server, for the run document."""
+    return {"version": server.version, "local": server.local, "counted": counted, "machine": machine()}
 
 
 def machine() -> str:
@@ -116,10 +148,17 @@ def causes_of(sides: Sequence[Side], operation: str, functions: Sequence[str]) -
 
 def _plan(options: Options) -> Plan:
     subjects = [options.base.subject, options.candidate.subject]
+    known = set(ROUTES if options.profile == API else NEEDS)
     for name in options.operations:
-        if not any(name in subject.calls for subject in subjects):
-            raise UsageError("no-call", f"[calls] of neither subject has {name}", expected="a name of [calls]")
-    return plan_for(subjects, options.seed, leads=options.leads, only=options.operations, rounds=options.rounds)
+        if name not in known or not any(name in subject.calls for subject in subjects):
+            raise UsageError("no-call", f"[calls] of neither subject has {name}", expected=", ".join(sorted(known)))
+    only, spare = options.operations, SPARE
+    if options.profile == API:
+        require_api()
+        for subject in subjects:
+            require_the_api(subject)
+        only, spare = tuple(name for name in ROUTES if not only or name in only), SPARE + PROCESSES * WARM
+    return plan_for(subjects, options.seed, leads=options.leads, only=only, rounds=options.rounds, spare=spare)
 
 
 @contextmanager
@@ -142,8 +181,16 @@ def _sides(server: AnyServer, options: Options, plan: Plan) -> Iterator[tuple[Se
         for name in ("control", *(["candidate"] if same else [])):
             databases[name] = exits.enter_context(new_database(server, template=databases["base"]))
         subjects = {"base": base, "candidate": candidate, "control": base}
-        sides = [Side(name, subjects[name], server.dsn(databases[name]), plan, local=server.local) for name in NAMES]
+        make: Callable[..., Side] = Side
+        if options.profile == API:
+            # Here, for the command line must start without the packages that it needs.
+            from harness.gateway.process import gateway_process
+
+            make = partial(ApiSide, gateway=exits.enter_context(gateway_process()).base)
+        sides = [make(name, subjects[name], server.dsn(databases[name]), plan, local=server.local) for name in NAMES]
         for side in sides:
             exits.callback(side.close)
-            side.open()
+        with ThreadPoolExecutor(len(sides)) as pool:
+            for opened in [pool.submit(side.open) for side in sides]:
+                opened.result()
         yield sides, databases

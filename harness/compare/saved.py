@@ -103,8 +103,15 @@ def _function(before: Document, after: Document, *, one_machine: bool) -> dict[s
             for side, entry in (("base", before), ("candidate", after))
             if "candidate" in entry["latency"]
         },
+        "lock_waits": _waits(before["lock_waits"], after["lock_waits"]),
         "cause": [],
     }
+
+
+def _waits(before: Document, after: Document) -> dict[str, Any]:
+    if reason := after["reason"] or before["reason"]:
+        return {"reason": reason}
+    return {"base": before["candidate"], "candidate": after["candidate"], "reason": None}
 
 
 def _figure(before: Document, after: Document, *, measured: bool) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -14,8 +16,9 @@ from psycopg import sql
 
 from harness.compare.calls import Caller
 from harness.compare.explained import Executed, explain
-from harness.compare.plan import Plan
+from harness.compare.plan import Plan, Values
 from harness.compare.stock import fill
+from harness.compare.verdict import Measures
 from harness.marketplace.subject import Subject
 from harness.stress.arena import put_in_place
 
@@ -43,24 +46,52 @@ class Side:
             connection = self._exits.enter_context(connected(self.dsn, self.subject))
             caller = Caller(connection, self.subject)
             self._callers.append(caller)
-            self._clocks.append(self._clock_of(caller.pid) if self._local else None)
+            clock = opened_proc(self._exits, caller.pid, "schedstat") if self._local else None
+            self._clocks.append(clock)
+
+    @property
+    def sessions(self) -> int:
+        """How many there are to choose from for a call."""
+        return SESSIONS
 
     def close(self) -> None:
         """End the sessions; nothing is left of them."""
         self._exits.close()
 
-    def call(self, operation: str, session: int) -> tuple[int, int | None]:
+    def call(self, operation: str, session: int) -> Measures:
         """The next call of an operation: its latency and, if measured, its processor time, in nanoseconds.
 
         Raises ``CallFailed``.
         """
-        number = self._done.get(operation, 0)
-        self._done[operation] = number + 1
-        asked, clock = self._plan.ask(operation, number), self._clocks[session]
+        asked, clock = self.next(operation), self._clocks[session]
         before = cpu_ns(clock)
         latency = self._callers[session].perform(operation, asked)
         after = cpu_ns(clock)
-        return latency, None if before is None or after is None else after - before
+        return {"p50": latency, "cpu": None if before is None or after is None else after - before}
+
+    def next(self, operation: str) -> Values:
+        """The parameters of the next call of an operation."""
+        number = self._done.get(operation, 0)
+        self._done[operation] = number + 1
+        return self._plan.ask(operation, number)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the backends."""
+        return [caller.pid for caller in self._callers]
+
+    def at_once(self, operation: str, pool: Executor) -> list[Future[int]]:
+        """The next call of an operation, the same one on every session at one moment, each on a thread of ``pool``.
+
+        Each comes to its latency, or raises ``CallFailed``.
+        """
+        asked, together = self.next(operation), Barrier(len(self._callers))
+
+        def perform(caller: Caller) -> int:
+            together.wait()
+            return caller.perform(operation, asked)
+
+        return [pool.submit(perform, caller) for caller in self._callers]
 
     def explain(self, operation: str) -> list[Executed]:
         """What the next call of an operation executes. Raises what ``explained.explain`` raises."""
@@ -69,17 +100,17 @@ class Side:
     def warm(self, operation: str) -> None:
         """One call on each session: what is planned once is planned now. Raises ``CallFailed``."""
         for caller in self._callers:
-            first = self._done.get(operation, 0)
-            caller.perform(operation, self._plan.ask(operation, first))
-            self._done[operation] = first + 1
+            caller.perform(operation, self.next(operation))
 
-    def _clock_of(self, pid: int) -> int | None:
-        try:
-            descriptor = os.open(Path(f"/proc/{pid}/schedstat"), os.O_RDONLY)
-        except OSError:
-            return None
-        self._exits.callback(os.close, descriptor)
-        return descriptor
+
+def opened_proc(exits: ExitStack, pid: int, name: str) -> int | None:
+    """The descriptor of a file of a process in /proc, closed by ``exits``; None where there is none."""
+    try:
+        descriptor = os.open(Path(f"/proc/{pid}/{name}"), os.O_RDONLY)
+    except OSError:
+        return None
+    exits.callback(os.close, descriptor)
+    return descriptor
 
 
 def cpu_ns(descriptor: int | None) -> int | None:

@@ -44,9 +44,9 @@ class Alphas:
     fine: float
 
 
-def shared(functions: int) -> Alphas:
+def shared(functions: int, figures: Sequence[Figure] = FIGURES) -> Alphas:
     """Each function's share of ``ALPHA`` (Bonferroni)."""
-    return Alphas(ALPHA / (max(functions, 1) * len(FIGURES)), ALPHA / max(functions, 1))
+    return Alphas(ALPHA / (max(functions, 1) * len(figures)), ALPHA / max(functions, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class FigureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class FunctionVerdict:
-    """``figures`` in the order of ``FIGURES``."""
+    """``figures`` in the order in which they were asked for."""
 
     word: Word
     figures: tuple[FigureVerdict, ...]
@@ -77,15 +77,15 @@ class FunctionVerdict:
         return self.word is Word.NO_SLOWDOWN and any(each.faster for each in self.figures)
 
 
-def judge(rounds: Sequence[Round], alphas: Alphas) -> FunctionVerdict:
+def judge(rounds: Sequence[Round], alphas: Alphas, figures: Sequence[Figure] = FIGURES) -> FunctionVerdict:
     """The verdict after these rounds, to be asked for as often as one likes."""
-    figures = tuple(judge_figure(figure, rounds, alphas) for figure in FIGURES)
-    words = {each.word for each in figures} - {Word.NOT_MEASURED}
+    judged = tuple(judge_figure(figure, rounds, alphas) for figure in figures)
+    words = {each.word for each in judged} - {Word.NOT_MEASURED}
     if Word.SLOWER in words:
-        return FunctionVerdict(Word.SLOWER, figures)
+        return FunctionVerdict(Word.SLOWER, judged)
     if not words:
-        return FunctionVerdict(Word.NOT_MEASURED, figures)
-    return FunctionVerdict(Word.CANNOT_TELL if Word.CANNOT_TELL in words else Word.NO_SLOWDOWN, figures)
+        return FunctionVerdict(Word.NOT_MEASURED, judged)
+    return FunctionVerdict(Word.CANNOT_TELL if Word.CANNOT_TELL in words else Word.NO_SLOWDOWN, judged)
 
 
 def judge_figure(figure: Figure, rounds: Sequence[Round], alphas: Alphas) -> FigureVerdict:

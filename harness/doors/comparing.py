@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from harness.compare.baseline import append_baseline
-from harness.compare.run import Options, compare
+from harness.compare.run import FUNCTIONS, PROFILES, Options, compare
 from harness.compare.saved import saved_run, unpaired_document
 from harness.compare.version import find_version
 from harness.doors.asking import opened
@@ -19,12 +19,14 @@ from harness.doors.saying import say
 from harness.report.progress import Progress
 from harness.resources import bundled
 from harness.verify.prepared import telling_of_a_lost_server
+from harness.words.errors import UsageError
 
 
 def compare_versions(
     *,
     base: str,
     candidate: str,
+    profile: str,
     operations: Sequence[str] | None,
     budget_s: float,
     seed: int,
@@ -40,6 +42,14 @@ def compare_versions(
     began = monotonic()
     saved = {side: text for side, text in (("base", base), ("candidate", candidate)) if saved_run(text) is not None}
     documents = [each for each in map(saved_run, saved.values()) if each is not None]
+    if profile not in PROFILES:
+        raise UsageError("no-profile", f"there is no profile {profile!r}", expected=" or ".join(PROFILES))
+    if documents and profile != FUNCTIONS:
+        raise UsageError(
+            "bad-saved-run",
+            f"a saved run can be compared with by the profile {FUNCTIONS} alone",
+            remedy="name two subjects, or revisions of one",
+        )
     if documents:
         # The other one finds the same rows.
         seed, leads = documents[0]["seed"], documents[0]["leads"]
@@ -54,6 +64,7 @@ def compare_versions(
                 strict=strict,
                 operations=tuple(operations or ()),
                 leads=leads,
+                profile=profile,
             )
             progress = Progress(sys.stderr, ["compare"], budget_s, None, words=("round", "rounds"))
             with opened(database) as server, telling_of_a_lost_server(), progress as shown:

@@ -85,7 +85,7 @@ def require_api() -> None:
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise CouldNotRun(
             "no-api-packages",
-            f"harness load needs {', '.join(missing)}",
+            f"what asks the purchase API needs {', '.join(missing)}",
             remedy="pip install 'atomic-payment-harness[api,load]'",
         )
 
@@ -102,7 +102,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that was given to no other service of this process: they start at once."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
+
+
+_GIVEN: set[int] = set()

@@ -16,7 +16,7 @@ _HEADS = {
     "slower": ("SLOWER: {}", "bold red"),
     "no_slowdown": ("NO SLOWDOWN of {limit} or more: {}", "green"),
     "cannot_tell": ("CAN'T TELL: {}", "yellow"),
-    "not_exercised": ("NOT EXERCISED: no function could be measured", "yellow"),
+    "not_exercised": ("NOT EXERCISED: nothing could be measured", "yellow"),
 }
 WORDS = {
     "slower": ("SLOWER", "bold red"),
@@ -38,11 +38,12 @@ def render_compare(
     for each in document["functions"]:
         word, ink = WORDS[each["verdict"]]
         cells = (name_of(each), word, *(figure_cell(figure) for figure in _in_order(document, each)))
-        lines.append(Line(cells, _below(each), style=ink, styled=2))
+        lines.append(Line((*cells, waits_cell(each)), _below(each), style=ink, styled=2))
     columns = (
-        Column("function"),
+        Column(noun(document)),
         Column("verdict"),
         *(Column(each["title"], right=True, worth=8) for each in document["figures"]),
+        Column("lock waits", right=True, worth=7),
     )
     return "\n".join(
         [
@@ -69,7 +70,7 @@ def headline(document: Mapping[str, Any]) -> str:
     elif document["verdict"] == "cannot_tell":
         said = ", ".join(f"{name_of(each)} ({_width(each)})" for each in named)
     else:
-        said = count(len(named), "function")
+        said = count(len(named), noun(document))
     head = text.format(said, limit=limit)
     return f"{head} (interrupted)" if document["interrupted"] else head
 
@@ -107,9 +108,23 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
         if each["reason"]:
             yield f"{each['title']}: not measured, {each['reason']}"
 
+    if any(each["lock_waits"]["reason"] is None for each in document["functions"]):
+        yield "lock waits: microseconds a call when all sessions make one at once, sampled; they decide nothing"
+
+
+def noun(document: Mapping[str, Any]) -> str:
+    """What an entry of the document is."""
+    return {"functions": "function", "api": "request"}.get(document["profile"], "scenario")
+
+
+def waits_cell(function: Mapping[str, Any]) -> str:
+    """``310 > 420``: how long a call waits for locks, of the base and of the candidate, in microseconds."""
+    waits = function["lock_waits"]
+    return "-" if waits["reason"] else f"{waits['base']:,.0f} > {waits['candidate']:,.0f}"
+
 
 def name_of(function: Mapping[str, Any]) -> str:
-    """The functions that an operation calls, or the operation where it calls none."""
+    """The functions that an operation calls, or its request, or itself where it calls none."""
     return " + ".join(function["functions"]) or str(function["id"])
 
 
@@ -176,12 +191,13 @@ def _slow(paper: Page, document: Mapping[str, Any]) -> Iterator[str]:
 def markdown_compare(document: Mapping[str, Any]) -> str:
     """The same for a step summary or a pull request: the verdict, a table, the causes, what to run."""
     figures = document["figures"]
-    head = ["function", "verdict", *(each["title"] for each in figures)]
+    head = [noun(document), "verdict", *(each["title"] for each in figures), "lock waits"]
     rows = [
         [
             f"`{name_of(each)}`",
             f"**{WORDS[each['verdict']][0]}**" if each["verdict"] == "slower" else WORDS[each["verdict"]][0],
             *(figure_cell(figure) for figure in _in_order(document, each)),
+            waits_cell(each),
         ]
         for each in document["functions"]
     ]
@@ -190,7 +206,7 @@ def markdown_compare(document: Mapping[str, Any]) -> str:
         "",
         basis(document),
         "",
-        *(f"| {' | '.join(cells)} |" for cells in [head, ["---", "---", *["--:"] * len(figures)], *rows]),
+        *(f"| {' | '.join(cells)} |" for cells in [head, ["---", "---", *["--:"] * (len(figures) + 1)], *rows]),
         "",
     ]
     for each in document["functions"]:
@@ -205,7 +221,8 @@ def markdown_compare(document: Mapping[str, Any]) -> str:
 def command(document: Mapping[str, Any]) -> str:
     """What to run to have it again."""
     base, candidate = (shlex.quote(document[side]["given"]) for side in ("base", "candidate"))
-    return f"harness compare {base} {candidate} --seed {document['seed']}"
+    profile = "" if document["profile"] == "functions" else f" --profile {document['profile']}"
+    return f"harness compare {base} {candidate}{profile} --seed {document['seed']}"
 
 
 def _unmarked(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from harness.compare.document import compare_document
-from harness.compare.plan import plan_for
 from harness.compare.rounds import Course
 from harness.compare.run import Options
 from harness.compare.verdict import Round, judge, shared
@@ -47,11 +46,13 @@ def document(
         courses.append(Course(operation, len(seen), list(seen), times, verdict, reason))
     made = compare_document(
         Options(Version("main:reference", REFERENCE, "a" * 40), Version("reference", REFERENCE), 30, strict=strict),
-        plan_for([REFERENCE], 0),
         courses,
+        leads=50_000,
         server={"version": "18.6", "local": local, "counted": True, "machine": machine},
         functions={"buy": ["create_lead_purchase", "complete_credit_lead_purchase"], "read": ["api_read_purchase"]},
         causes={each.operation: [CAUSE] for each in courses if each.verdict and each.verdict.word == "slower"},
+        waits={"buy": {"base": 310.0, "candidate": 420.5, "control": 300.0}},
+        no_waits="the run was interrupted",
         seconds=4.2,
         interrupted=interrupted,
     )

@@ -85,7 +85,7 @@ def test_faster_is_a_remark() -> None:
 
 def test_markdown_has_the_table_the_cause_and_the_command() -> None:
     text = markdown_compare(document({"buy": SLOW, "read": FINE}))
-    assert "| function | verdict | CPU | p50 | buffers | WAL |" in text
+    assert "| function | verdict | CPU | p50 | buffers | WAL | lock waits |" in text
     assert "| **SLOWER** |" in text
     assert "- f line 3 is \\<new\\>: SELECT 1" in text
     assert "`harness compare main:reference reference --seed 0`" in text

@@ -10,26 +10,35 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from benchmarks.compare import INDEX, LOCK, planted, with_statement
-from harness.compare.run import Options, compare
+from harness.compare.run import API, FUNCTIONS, Options, compare
 from harness.compare.version import Version
 from harness.db.any_server import AnyServer
 from harness.marketplace.subject import Subject, load_subject
 from harness.report.compare import markdown_compare, render_compare
 from harness.resources import bundled
+from harness.words.errors import UsageError
 from tests.report.schemas import altered
 
 SCHEMA = Draft202012Validator(json.loads(files("harness.report").joinpath("compare.schema.json").read_text("utf-8")))
 REFERENCE = load_subject("reference", bundled("sql"))
 
 
-def compared(server: AnyServer, candidate: Subject, *operations: str, budget_s: float = 60) -> dict[str, Any]:
+def compared(
+    server: AnyServer,
+    candidate: Subject,
+    *operations: str,
+    budget_s: float = 60,
+    rounds: int = 60,
+    profile: str = FUNCTIONS,
+) -> dict[str, Any]:
     options = Options(
         Version("reference", REFERENCE),
         Version("candidate", candidate),
         budget_s,
         operations=operations,
         leads=100,
-        rounds=60,
+        rounds=rounds,
+        profile=profile,
     )
     document: dict[str, Any] = json.loads(json.dumps(compare(server, options, lambda *_: None)))
     SCHEMA.validate(document)
@@ -46,6 +55,7 @@ def test_a_version_against_itself(server: AnyServer) -> None:
     found = {each["id"]: each for each in entry["figures"]}
     assert found["buffers"]["base"] == found["buffers"]["candidate"] > 5
     assert found["wal"]["base"] == 0
+    assert entry["lock_waits"] == {"base": 0, "candidate": 0, "control": 0, "reason": None}
     assert document["against_itself"]["measured"] >= 3
     assert "A/A: the base against itself differs by at most" in " ".join(render_compare(document).split())
     with_another_code = altered(document, ("exit_code",), 4)
@@ -71,6 +81,8 @@ def test_a_plant_is_found_with_its_cause(server: AnyServer, sql: str, kind: str,
     (entry,) = document["functions"]
     assert entry["cause"][0]["kind"] == kind
     assert entry["cause"][0]["text"].startswith(words)
+    # Of four that complete one purchase, three wait.
+    assert entry["lock_waits"]["base"] > 0 < entry["lock_waits"]["candidate"]
     assert words.split(" is ")[0] in " ".join(render_compare(document).split())
     assert "**SLOWER**" in markdown_compare(document)
 
@@ -82,3 +94,30 @@ def test_what_is_refused_is_not_measured(server: AnyServer) -> None:
         document = compared(server, subject, "read")
     assert (document["verdict"], document["exit_code"]) == ("not_exercised", 5)
     assert document["functions"][0]["reason"] == "candidate refuses: closed"
+
+
+def test_requests_to_the_api_are_compared(server: AnyServer) -> None:
+    with planted(with_statement("  UPDATE workspaces SET name = name WHERE id = p_workspace_id;\n")) as subject:
+        document = compared(server, subject, "request", rounds=20, profile=API)
+    assert (document["verdict"], document["exit_code"]) == ("slower", 4)
+    (entry,) = document["functions"]
+    assert entry["functions"] == ["POST /api/marketplace/purchase"]
+    assert entry["cause"][0]["text"].startswith("complete_credit_lead_purchase line 41 is new")
+    found = {each["id"]: each for each in entry["figures"]}
+    assert found["wal"]["verdict"] == "slower"
+    if document["server"]["local"]:
+        assert found["api_cpu"]["base"] > 0 < found["cpu"]["base"]
+    assert document["against_itself"]["measured"] >= 3
+    assert "profile functions" in entry["lock_waits"]["reason"]
+    text = " ".join(render_compare(document).split())
+    assert text.startswith("SLOWER: POST /api/marketplace/purchase (")
+    assert "--profile api" in markdown_compare(document)
+
+
+def test_a_request_that_the_api_has_not_is_refused(server: AnyServer) -> None:
+    with pytest.raises(UsageError) as refused:
+        compared(server, REFERENCE, "sweep", profile=API)
+    assert refused.value.slug == "no-call"
+    with pytest.raises(UsageError) as without:
+        compared(server, load_subject("published", bundled("sql")), profile=API)
+    assert without.value.slug == "no-api"

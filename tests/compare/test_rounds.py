@@ -12,7 +12,7 @@ from harness.compare.calls import CallFailed
 from harness.compare.plan import Plan, plan_for
 from harness.compare.rounds import Course, run_rounds
 from harness.compare.side import Side
-from harness.compare.verdict import Word
+from harness.compare.verdict import Measures, Word
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
 
@@ -30,11 +30,11 @@ class Made(Side):
     def warm(self, operation: str) -> None:
         self._trouble(operation)
 
-    def call(self, operation: str, session: int) -> tuple[int, int | None]:
+    def call(self, operation: str, session: int) -> Measures:
         self._trouble(operation)
         self._log.append(f"{self.name} {operation} {session}")
         time = 100_000 * self._factor * self._random.uniform(1, 1.05)
-        return round(2 * time), round(time)
+        return {"p50": 2 * time, "cpu": time}
 
 
 def ran(

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.compare import WORDS, basis, headline, name_of, notes, share
+from harness.report.compare import WORDS, basis, headline, name_of, notes, noun, share
 from harness.report.html import charts
 from harness.report.html.scales import Scale, number, percent, ratios, time
 from harness.report.html.shell import Body, Mood, Section, rendered
@@ -29,13 +29,17 @@ def body(document: Mapping[str, Any]) -> Body:
         facts=[basis(document), *notes(document)],
         sections=[
             Section("why", "Why", causes(document)),
-            Section("functions", "Functions", forest(document), count(len(document["functions"]), "function")),
+            Section("functions", f"{noun(document).capitalize()}s", forest(document), _counted(document)),
             Section("latencies", "Latencies", latencies(document), "of single calls; they decide nothing"),
             Section("versions", "What was compared", versions(document)),
             Section("again", "Run it again", again(document)),
         ],
         styles=[charts.STYLE],
     )
+
+
+def _counted(document: Mapping[str, Any]) -> str:
+    return count(len(document["functions"]), noun(document))
 
 
 def causes(document: Mapping[str, Any]) -> Markup:
@@ -138,17 +142,17 @@ def latencies(document: Mapping[str, Any]) -> Markup:
     for each in document["functions"]:
         for side, words in sides.items():
             if told := each["latency"].get(side):
-                waits = (each["lock_waits"] or {}).get(side)
+                waits = each["lock_waits"].get(side)
                 rows.append(
                     [
                         name_of(each),
                         words,
                         *("-" if told[name] is None else time(told[name] / 1000) for name in ("p50", "p95", "p99")),
-                        "not measured" if waits is None else number(waits),
+                        "not measured" if waits is None else time(waits / 1000),
                     ]
                 )
-    right: Sequence[Column] = [Column(name, right=True) for name in ("p50", "p95", "p99", "lock waits a call")]
-    return table("latencies", [Column("function"), Column("version"), *right], rows) if rows else Markup()
+    right: Sequence[Column] = [Column(name, right=True) for name in ("p50", "p95", "p99", "waits for locks, at once")]
+    return table("latencies", [Column(noun(document)), Column("version"), *right], rows) if rows else Markup()
 
 
 def versions(document: Mapping[str, Any]) -> Markup:
