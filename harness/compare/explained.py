@@ -82,7 +82,8 @@ class _Listener:
         query = " ".join(explained["Query Text"].split())
         entry = self.found.setdefault((function, query), Executed(function, line, query))
         entry.times += 1
-        entry.buffers += buffers - sum(each.buffers for each in nearest)
+        # A plan is told before all of its function's pages are counted for it: the difference can be below none.
+        entry.buffers += max(0, buffers - sum(each.buffers for each in nearest))
         entry.wal_bytes += wal - sum(each.wal_bytes for each in nearest)
         entry.nodes = tuple(_node(each) for each in _nodes(root))
         entry.tables = frozenset(str(each["Relation Name"]) for each in _nodes(root) if "Relation Name" in each)
