@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = "harness-compare"
 VERSION = 1
-IN_NANOSECONDS = ("cpu", "api_cpu", "p50", "per_request")
+IN_NANOSECONDS = ("cpu", "api_cpu", "p50")
 """Figures that are measured in nanoseconds, and told in microseconds."""
 
 
@@ -36,16 +36,19 @@ def compare_document(
     functions: Mapping[str, Sequence[str]],
     causes: Mapping[str, Sequence[Mapping[str, Any]]],
     waits: Mapping[str, Mapping[str, float]],
-    no_waits: str,
+    no_waits: str | None,
     seconds: float,
     interrupted: bool,
 ) -> dict[str, Any]:
-    """The whole document. ``functions``, ``causes``, ``waits`` are by operation; ``no_waits``: why there are none."""
+    """The whole document. ``functions``, ``causes`` and ``waits`` are by operation.
+
+    ``no_waits`` says why none are measured, in a profile in which that is so.
+    """
     alpha = shared(len(courses), figures).slower
     entries = [
         {
             **_function(course, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha),
-            "lock_waits": _waits(waits.get(course.operation), course.reason or no_waits),
+            "lock_waits": _waits(waits.get(course.operation), no_waits or course.reason or "the run was interrupted"),
         }
         for course in courses
     ]

@@ -24,5 +24,3 @@ FIGURES = (CPU, P50, BUFFERS, WAL)
 """Those that decide on a function. Processor time is less noisy than a latency; pages and bytes hardly vary at all."""
 API_FIGURES = (CPU, Figure("api_cpu", "API CPU", "microseconds", 0.05), P50, BUFFERS, WAL)
 """On a request to the purchase API: ``cpu`` is its backend's processor time, ``api_cpu`` the API's own."""
-LOAD_FIGURES = (P50, Figure("per_request", "time per request", "microseconds", 0.05))
-"""On a load scenario: the second is the inverse of its throughput."""
