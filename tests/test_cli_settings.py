@@ -89,11 +89,13 @@ def test_what_is_no_option_is_asked_on_the_command_line(
 ) -> None:
     assert not project.exists()
     monkeypatch.setenv("HARNESS_SCENARIO", "two-buyers-one-lead")
-    monkeypatch.setenv("HARNESS_FILE", "x.json")
     assert main(["explore"]) == main(["replay"]) == 2
     assert capsys.readouterr().err.count("requires an argument") == 2
     assert main(["verify"]) == 0
     assert asked["scenario_names"] == ["two-buyers-one-lead"]
+    monkeypatch.setenv("HARNESS_FILE", "x.json")
+    assert main(["replay"]) == 2
+    assert "HARNESS_FILE in the environment is no option" in capsys.readouterr().err
 
 
 def test_the_file_of_a_directory_above_counts(

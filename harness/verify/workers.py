@@ -41,21 +41,26 @@ def run_workers(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     pipes: dict[Connection, BaseProcess] = {}
+    wanted: dict[Connection, Order] = {}
     shares: list[ShareReport] = []
     interrupted = False
     try:
         with _interrupts_held_back():
             for order in orders:
-                receiver, sender = context.Pipe(duplex=False)
-                process: BaseProcess = context.Process(target=_work, args=(order, plan, stop, sender), daemon=True)
+                ours, theirs = context.Pipe()
+                # The order comes later: with a large argument start() waits until the process has imported everything.
+                process: BaseProcess = context.Process(target=_work, args=(stop, theirs), daemon=True)
                 process.start()
-                sender.close()
-                pipes[receiver] = process
+                theirs.close()
+                pipes[ours], wanted[ours] = process, order
         while pipes:
             try:
                 for ready in wait(list(pipes)):
                     assert isinstance(ready, Connection)
-                    if _receive(ready, pipes, shares, progress):
+                    if ready in wanted:
+                        with _interrupts_held_back():  # half an order would be waited for for ever
+                            _tell(ready, pipes[ready], wanted.pop(ready), plan)
+                    elif _receive(ready, pipes, shares, progress):
                         pipes.pop(ready).join()
             except KeyboardInterrupt:
                 if interrupted:
@@ -76,12 +81,28 @@ def run_workers(
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Processes that are started inside never see Ctrl-C: they inherit the mask. Ours comes afterwards."""
+    """Ours comes afterwards; processes that are started inside never see Ctrl-C: they inherit the mask."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _tell(pipe: Connection, process: BaseProcess, order: Order, plan: Plan) -> None:
+    """Answer the first message of a worker: it is there, and reads what it shall do."""
+    try:
+        pipe.recv()
+        pipe.send((order, plan))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise _died(process) from None
+
+
+def _died(process: BaseProcess) -> CouldNotRun:
+    process.join(_SHUTDOWN_S)
+    return CouldNotRun(
+        "worker-died", f"a worker process ended with status {process.exitcode}", remedy="see its message above"
+    )
 
 
 def _receive(
@@ -90,12 +111,8 @@ def _receive(
     """Take one message; True when it was the worker's last."""
     try:
         kind, content = pipe.recv()
-    except EOFError:
-        process = pipes[pipe]
-        process.join(_SHUTDOWN_S)
-        raise CouldNotRun(
-            "worker-died", f"a worker process ended with status {process.exitcode}", remedy="see its message above"
-        ) from None
+    except (EOFError, ConnectionResetError):
+        raise _died(pipes[pipe]) from None
     if kind == "progress":
         progress(*content)
         return False
@@ -105,7 +122,7 @@ def _receive(
     return True
 
 
-def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
+def _work(stop: Event, pipe: Connection) -> None:
     """The body of a worker process: Ctrl-C is the parent's affair, and a parent that is gone ends it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -113,6 +130,8 @@ def _work(order: Order, plan: Plan, stop: Event, pipe: Connection) -> None:
         pipe.send(("progress", content))
 
     with unwinding(signal.SIGTERM), contextlib.suppress(BrokenPipeError):
+        pipe.send(("ready", None))
+        order, plan = pipe.recv()
         try:
             with telling_of_a_lost_server():
                 share = explore_share(order, plan, progress, stop.is_set)
