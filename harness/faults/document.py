@@ -17,17 +17,10 @@ from harness.verify.document import exit_code, property_entry, scenario_entry, s
 from harness.verify.orders import ScenarioReport
 from harness.words.errors import ExitCode
 from harness.words.fault import Fault, FaultKind
-from harness.words.verdict import Verdict
+from harness.words.verdict import OF_CODE, Verdict
 
 FORMAT = "harness-faults"
 VERSION = 2
-
-_WORDS = {
-    ExitCode.HOLDS: "holds",
-    ExitCode.VIOLATED: "violated",
-    ExitCode.COULD_NOT_RUN: "could_not_run",
-    ExitCode.NOT_EXERCISED: "not_exercised",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,7 @@ def with_crashes(swept: Mapping[str, Any], report: CrashReport, *, interrupted: 
     else:
         code = ExitCode.NOT_EXERCISED  # nobody was cut off, or nobody had been told anything that could be lost
     if swept["exit_code"] in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED) or code is ExitCode.VIOLATED:
-        document |= {"verdict": _WORDS[code], "exit_code": int(code)}
+        document |= {"verdict": OF_CODE[code], "exit_code": int(code)}
     return document
 
 
@@ -159,7 +152,7 @@ def judgement(verdicts: Sequence[Verdict], unstruck: Sequence[str], *, part: boo
         code = ExitCode.NOT_EXERCISED
     if part and code in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED):
         return {"verdict": "unbroken", "exit_code": int(ExitCode.HOLDS)}
-    return {"verdict": _WORDS[code], "exit_code": int(code)}
+    return {"verdict": OF_CODE[code], "exit_code": int(code)}
 
 
 def _is_raced(report: ScenarioReport) -> bool:

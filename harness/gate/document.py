@@ -8,19 +8,10 @@ from typing import Any
 from harness.gate.part import Part, gravest
 from harness.verify.shards import Shard
 from harness.words.errors import ExitCode
+from harness.words.verdict import OF_CODE
 
 FORMAT = "harness-gate"
 VERSION = 1
-
-WORDS = {
-    ExitCode.HOLDS: "holds",
-    ExitCode.VIOLATED: "violated",
-    ExitCode.COULD_NOT_RUN: "could_not_run",
-    ExitCode.REGRESSION: "slower",
-    ExitCode.NOT_EXERCISED: "not_exercised",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-}
-"""The verdict of a gate that ends with this code."""
 
 
 def gate_document(
@@ -81,5 +72,5 @@ def judgement(parts: Sequence[Mapping[str, Any]], *, part: bool) -> dict[str, An
     """
     codes = [ExitCode(each["exit_code"]) for each in parts if each["exit_code"] is not None]
     code = gravest(codes) if codes else ExitCode.NOT_EXERCISED
-    word = "unbroken" if part and code is ExitCode.HOLDS else WORDS[code]
+    word = "unbroken" if part and code is ExitCode.HOLDS else OF_CODE[code]
     return {"verdict": word, "exit_code": int(code)}

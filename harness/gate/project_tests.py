@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.words.errors import CouldNotRun, ExitCode
 from harness.words.secret import without_secrets_in
+from harness.words.verdict import OF_CODE
 
 LINES_KEPT = 40
 """Of what the tests say: the end, where pytest has its summary."""
@@ -24,12 +25,6 @@ END_S = 5.0
 
 _CODES = {0: ExitCode.HOLDS, 1: ExitCode.VIOLATED, 5: ExitCode.NOT_EXERCISED}
 """As pytest ends: passed, failed, and nothing collected. Whatever else it ends with, they could not run."""
-_WORDS = {
-    ExitCode.HOLDS: "holds",
-    ExitCode.VIOLATED: "violated",
-    ExitCode.NOT_EXERCISED: "not_exercised",
-    ExitCode.COULD_NOT_RUN: "could_not_run",
-}
 
 
 def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict[str, Any]:
@@ -73,7 +68,7 @@ def run_tests(command: str, limit_s: float, echo: Callable[[str], None]) -> dict
     return {
         "format": "tests",
         "command": told,
-        "verdict": _WORDS[code],
+        "verdict": OF_CODE[code],
         "exit_code": int(code),
         "ended": status,
         "last": list(last),

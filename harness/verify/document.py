@@ -17,7 +17,7 @@ from harness.resources import bundled
 from harness.verify.orders import Counterexample, ScenarioReport
 from harness.verify.shards import Shard
 from harness.words.errors import CouldNotRun, ExitCode
-from harness.words.verdict import Certificate, Verdict
+from harness.words.verdict import OF_CODE, Certificate, Verdict
 
 FORMAT = "harness-verify"
 VERSION = 2
@@ -236,24 +236,14 @@ def judgement(
 ) -> dict[str, Any]:
     """``verdict`` and ``exit_code`` of a document. A ``part`` of a whole can break it, and cannot say that it holds."""
     code = exit_code(verdicts, certificates, strict=strict)
-    word = WORDS[code]
+    word = OF_CODE[code]
     if part and code in (ExitCode.HOLDS, ExitCode.NOT_EXERCISED):
         # What was not exercised here may have been in another part.
         code, word = ExitCode.HOLDS, "unbroken"
         if strict and Certificate.INCONCLUSIVE in certificates:
             code = ExitCode.INCONCLUSIVE
-            word = WORDS[code]
+            word = OF_CODE[code]
     return {"verdict": word, "exit_code": int(code)}
-
-
-WORDS = {
-    ExitCode.HOLDS: "holds",
-    ExitCode.VIOLATED: "violated",
-    ExitCode.COULD_NOT_RUN: "could_not_run",
-    ExitCode.NOT_EXERCISED: "not_exercised",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-}
-"""The verdict of a document that ends with this code."""
 
 
 def shard_entry(

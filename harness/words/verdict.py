@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.words.errors import ExitCode
+
 
 class Verdict(StrEnum):
     """What is said of one property on one subject."""
@@ -15,6 +17,17 @@ class Verdict(StrEnum):
     HANG = "hang"
     NOT_EXERCISED = "not_exercised"
     NOT_APPLICABLE = "not_applicable"
+
+
+OF_CODE = {
+    ExitCode.HOLDS: "holds",
+    ExitCode.VIOLATED: "violated",
+    ExitCode.COULD_NOT_RUN: "could_not_run",
+    ExitCode.REGRESSION: "slower",
+    ExitCode.NOT_EXERCISED: "not_exercised",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+}
+"""The verdict of a run document whose command ends with this code."""
 
 
 class Certificate(StrEnum):
