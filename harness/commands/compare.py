@@ -47,7 +47,7 @@ def compare(
     strict:
         exit 6 when it cannot be told of some function
     leads:
-        how many are in the tables
+        how many are in the tables, at least; the calls of all rounds need some 15,000
     baseline:
         add the candidate's figures to the history in this directory, reports/baseline say
     json:

@@ -14,23 +14,31 @@ from harness.compare.explained import Executed
 SAME = 0.6
 """Two statements whose texts are so alike are one that was changed."""
 
+MORE = "pages"
+"""The kind of a cause that is perhaps a consequence: the same statement with the same plan reads more."""
+
 _MARK = re.compile(r"\bFOR\s+(NO\s+KEY\s+UPDATE|UPDATE|KEY\s+SHARE|SHARE)\b", re.IGNORECASE)
 _TEXT_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One thing that has changed. ``kind`` is index, statement, plan, lock, source or catalog; the rest if known."""
+    """One thing that has changed. ``kind`` is index, statement, plan, pages, lock, source or catalog.
+
+    The rest is there if it is known.
+    """
 
     kind: str
     function: str | None
     line: int | None
     statement: str | None
     text: str
+    weight: int = 0
+    """How many pages more it is for a call."""
 
     def entry(self) -> dict[str, Any]:
         """As the run document has it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "weight"}
 
 
 def causes(
@@ -40,7 +48,9 @@ def causes(
     found = [*_indexes(base, candidate, before, after), *_triggers(candidate, before, after)]
     told = {(each.function, each.statement) for each in found}
     statements = [each for each in _statements(base, candidate) if (each.function, each.statement) not in told]
-    found += statements
+    found += sorted(statements, key=lambda each: each.weight, reverse=True)
+    # A statement that only reads more pages, by the plan that it had, may read what a changed one has left behind.
+    found = [each for each in found if each.kind != MORE] or found
     explained = {each.function for each in found}
     reached = {each.function for each in (*base, *candidate)}
     changed = [name for name in after.sources if name in before.sources and before.sources[name] != after.sources[name]]
@@ -113,31 +123,32 @@ def _added(now: Executed) -> Cause:
     if mark:
         what = f"is new and {what}"
     cost = f"{_pages(now)} and {now.wal_bytes} bytes of WAL a call"
-    return Cause(kind, now.function, now.line, now.text, f"{_where(now)} {what}, {cost}: {_short(now.text)}")
+    text = f"{_where(now)} {what}, {cost}: {_short(now.text)}"
+    return Cause(kind, now.function, now.line, now.text, text, now.buffers)
 
 
 def _changed(then: Executed, now: Executed) -> Cause:
     marks = [_MARK.search(each.text) for each in (then, now)]
     kind = "lock" if (marks[0] is None) != (marks[1] is None) else "statement"
-    cost = f"{_pages(now)} a call instead of {then.buffers}"
+    cost = f"{_pages(now)} a call" + ("" if now.buffers == then.buffers else f" instead of {then.buffers}")
     text = f"{_where(now)} was changed, {cost}: {_short(now.text)}; it was: {_short(then.text)}"
-    return Cause(kind, now.function, now.line, now.text, text)
+    return Cause(kind, now.function, now.line, now.text, text, now.buffers - then.buffers)
 
 
 def _same_text(then: Executed, now: Executed) -> Iterator[Cause]:
     if now.times > then.times:
         text = f"{_where(now)} runs {now.times} times a call instead of {then.times}: {_short(now.text)}"
-        yield Cause("statement", now.function, now.line, now.text, text)
+        yield Cause("statement", now.function, now.line, now.text, text, now.buffers - then.buffers)
         return
     scans = [node for node in now.nodes if node.startswith("Seq Scan") and node not in then.nodes]
     more = now.buffers > 1.1 * then.buffers + 1
     if scans or (now.nodes != then.nodes and more):
         how = scans[0] if scans else f"the plan {' > '.join(now.nodes)}"
         text = f"{_where(now)} now has {how}, {_pages(now)} a call instead of {then.buffers}: {_short(now.text)}"
-        yield Cause("plan", now.function, now.line, now.text, text)
+        yield Cause("plan", now.function, now.line, now.text, text, now.buffers - then.buffers)
     elif more:
         text = f"{_where(now)} looks at {_pages(now)} a call instead of {then.buffers}: {_short(now.text)}"
-        yield Cause("plan", now.function, now.line, now.text, text)
+        yield Cause(MORE, now.function, now.line, now.text, text, now.buffers - then.buffers)
 
 
 def _source(name: str, before: str, after: str) -> Iterator[Cause]:

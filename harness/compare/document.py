@@ -45,10 +45,11 @@ def compare_document(
     ``no_waits`` says why none are measured, in a profile in which that is so.
     """
     alpha = shared(len(courses), figures).slower
+    no_time = "the run was interrupted" if interrupted else "no time was left"
     entries = [
         {
             **_function(course, functions.get(course.operation, ()), causes.get(course.operation, ()), alpha),
-            "lock_waits": _waits(waits.get(course.operation), no_waits or course.reason or "the run was interrupted"),
+            "lock_waits": _waits(waits.get(course.operation), no_waits or course.reason or no_time),
         }
         for course in courses
     ]

@@ -40,6 +40,9 @@ class Need:
     """Words of ``subject.WITHOUT``: a subject without one of these has no such rows."""
     consumes: bool = True
     calls: int = CALLS
+    before: int = 0
+    """Calls that belong to the stock: they fill the tables that only calls write. Of a table that was empty when its
+    plans were made, every call would read all that the calls before it wrote."""
 
 
 def _lead(stock: Stock, number: int) -> list[Id]:
@@ -87,6 +90,7 @@ NEEDS: Mapping[str, Need] = {
             "workspace": buyer, "amount": TOP_UP, "top_up": stock.made("top_up", number),
             "key": str(stock.made("key", number)),
         },
+        before=600,
     ),
     "read": Need(
         lambda stock, number, buyer: {"workspace": buyer, "purchase": stock.id("purchase", number)},
@@ -150,7 +154,7 @@ def plan_for(
     lots, at = [], 0
     for name in sorted(able, key=lambda name: NEEDS[name].rows in ("", "top_ups")):
         need = NEEDS[name]
-        size = need.calls * rounds + spare if need.consumes else REUSED
+        size = need.before + need.calls * rounds + spare if need.consumes else REUSED
         if need.rows in ("", "top_ups"):
             at = max(at, leads)
         lots.append(Lot(name, at, size, need.rows, need.method, need.status))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log1p
 from random import Random
 from time import monotonic
 
@@ -19,6 +20,11 @@ SHORT, SHORT_CALLS = 16, 2
 """The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
 """Rounds from look to look. More looks would cost nothing but the time to compute them."""
+SUSPECTED = 4
+"""Rounds of an operation that looks slower, to one of each other. Who gets them follows from what was measured before,
+and limits that hold at every look allow that."""
+CONTROL_EVERY = 3
+"""The control takes part in so many calls less: what it is to show is whether all is well, and not how well."""
 
 USED_UP = "the stock is used up"
 
@@ -43,6 +49,17 @@ class Course:
         return self.verdict is not None and self.verdict.word is Word.SLOWER
 
     @property
+    def suspected(self) -> bool:
+        """Whether it looks slower, and may not be."""
+        return self.verdict is not None and any(
+            each.word is Word.CANNOT_TELL
+            and not each.off
+            and each.increase is not None
+            and each.increase.middle > log1p(each.figure.limit)
+            for each in self.verdict.figures
+        )
+
+    @property
     def decided(self) -> bool:
         return self.verdict is not None and self.verdict.word in (Word.SLOWER, Word.NO_SLOWDOWN)
 
@@ -55,8 +72,9 @@ def run_rounds(
     until: float,
     tick: Tick,
     figures: Sequence[Figure] = FIGURES,
+    now: Callable[[], float] = monotonic,
 ) -> tuple[list[Course], bool]:
-    """Measure until everything is decided, the stock is used up or the clock says ``until`` (of ``monotonic``).
+    """Measure until everything is decided, the stock is used up or ``now`` says ``until``.
 
     ``databases`` is side to database. Returns the courses in the plan's order, and whether Ctrl-C ended it early.
     """
@@ -68,11 +86,14 @@ def run_rounds(
         live = [course for course in courses if not course.reason]
         alphas = shared(len(courses), figures)
         going = list(live)
-        while going and monotonic() < until:
-            random.shuffle(going)
-            for course in going:
-                if monotonic() >= until:
+        while going and now() < until:
+            turns = [course for course in going for _ in range(SUSPECTED if course.suspected else 1)]
+            random.shuffle(turns)
+            for course in turns:
+                if now() >= until:
                     break
+                if not _goes_on(course, plan):
+                    continue
                 _one_round(course, sides, plan, counters, databases, random)
                 if course.rounds % LOOK_EVERY == 0 or course.reason:
                     course.verdict = judge(course.measured, alphas, figures) if course.measured else None
@@ -116,8 +137,7 @@ def _one_round(
     count = plan.calls(course.operation)
     for number in range(count if course.rounds >= SHORT else min(count, SHORT_CALLS)):
         call: dict[str, Measures] = {}
-        # The control in every second call: what it is to show is whether all is well, and not how well.
-        taking_part = [side for side in sides if side.name != CONTROL or number % 2 == 0]
+        taking_part = [side for side in sides if side.name != CONTROL or number % CONTROL_EVERY == 0]
         # One by one, in an order that nobody can foresee: whatever the machine does meanwhile, it does to all.
         for side in random.sample(taking_part, len(taking_part)):
             try:

@@ -28,7 +28,6 @@ from harness.compare.plan import LEADS, NEEDS, ROUNDS_MAX, SPARE, Plan, plan_for
 from harness.compare.request import ROUTES
 from harness.compare.rounds import USED_UP, Course, Tick, run_rounds
 from harness.compare.side import Side, make_ready
-from harness.compare.verdict import Word
 from harness.compare.version import Version
 from harness.compare.waits import lock_waits
 from harness.db.any_server import AnyServer
@@ -38,8 +37,8 @@ from harness.marketplace.subject import Subject
 from harness.verify.prepared import new_database
 from harness.words.errors import UsageError
 
-ROUNDS_SHARE = 0.85
-"""Of the budget, for preparation and rounds; the rest is for the causes and for putting things away."""
+ROUNDS_SHARE, WAITS_SHARE = 0.85, 0.93
+"""Of the budget, up to the end of the rounds and of the lock waits; the rest is for causes and putting things away."""
 NAMES = ("base", "candidate", "control")
 FUNCTIONS, API = "functions", "api"
 PROFILES = FUNCTIONS, API
@@ -74,12 +73,17 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
         courses, interrupted = run_rounds(
             sides, plan, counting, databases, began + options.budget_s * ROUNDS_SHARE, tick, figures
         )
-        waits = {} if interrupted or options.profile != FUNCTIONS else _waits(server, sides, courses, plan)
-        found = {
-            course.operation: causes_of(sides, course.operation, functions[course.operation])
-            for course in courses
-            if course.verdict is not None and course.verdict.word is Word.SLOWER
-        }
+        waits: Mapping[str, Mapping[str, float]] = {}
+        found: dict[str, list[dict[str, Any]]] = {}
+        try:
+            # Waits decide nothing: after Ctrl-C only the causes of what is slower are still looked for.
+            if not interrupted and options.profile == FUNCTIONS:
+                waits = _waits(server, sides, courses, plan, began + options.budget_s * WAITS_SHARE)
+            for course in courses:
+                if course.slower:
+                    found[course.operation] = causes_of(sides, course.operation, functions[course.operation])
+        except KeyboardInterrupt:
+            interrupted = True
     return compare_document(
         options,
         courses,
@@ -96,7 +100,7 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
 
 
 def _waits(
-    server: AnyServer, sides: Sequence[Side], courses: Sequence[Course], plan: Plan
+    server: AnyServer, sides: Sequence[Side], courses: Sequence[Course], plan: Plan, until: float
 ) -> Mapping[str, Mapping[str, float]]:
     """Lock waits of all operations that nobody refused, and that there is stock left of."""
     return lock_waits(
@@ -104,6 +108,7 @@ def _waits(
         [each.operation for each in courses if each.reason in ("", USED_UP)],
         server.dsn("postgres"),
         plan.stock.seed,
+        until,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from harness.compare.calls import Caller
+from harness.compare.calls import Caller, CallFailed
 from harness.compare.explained import Executed, explain
-from harness.compare.plan import Plan, Values
-from harness.compare.stock import fill
+from harness.compare.plan import NEEDS, Plan, Values
+from harness.compare.stock import fill, settle
 from harness.compare.verdict import Measures
 from harness.marketplace.subject import Subject
 from harness.stress.arena import put_in_place
@@ -38,7 +38,7 @@ class Side:
         self._exits = ExitStack()
         self._callers: list[Caller] = []
         self._clocks: list[int | None] = []
-        self._done: dict[str, int] = {}
+        self._done = {operation: NEEDS[operation].before for operation in plan.operations}
 
     def open(self) -> None:
         """Connect the sessions."""
@@ -71,8 +71,8 @@ class Side:
 
     def next(self, operation: str) -> Values:
         """The parameters of the next call of an operation."""
-        number = self._done.get(operation, 0)
-        self._done[operation] = number + 1
+        number = self._done[operation]
+        self._done[operation] += 1
         return self._plan.ask(operation, number)
 
     @property
@@ -95,7 +95,7 @@ class Side:
 
     def explain(self, operation: str) -> list[Executed]:
         """What the next call of an operation executes. Raises what ``explained.explain`` raises."""
-        return explain(self.dsn, self.subject, self._plan, operation, self._done.get(operation, 0))
+        return explain(self.dsn, self.subject, self._plan, operation, self._done[operation])
 
     def warm(self, operation: str) -> None:
         """One call on each session: what is planned once is planned now. Raises ``CallFailed``."""
@@ -130,5 +130,14 @@ def connected(dsn: str, subject: Subject) -> Iterator[psycopg.Connection[Any]]:
 def make_ready(dsn: str, subject: Subject, plan: Plan) -> None:
     """Put a subject and its stock into an empty database. Raises ``UsageError``."""
     put_in_place(dsn, subject)
+    own = replace(plan, stock=replace(plan.stock, ids=subject.ids))
     with psycopg.connect(dsn, autocommit=True) as connection:
-        fill(connection, subject, replace(plan.stock, ids=subject.ids))
+        fill(connection, subject, own.stock)
+        with connected(dsn, subject) as calling:
+            caller = Caller(calling, subject)
+            for lot in own.stock.lots:
+                # Who is refused here is refused in its first round, and there it is told.
+                with suppress(CallFailed):
+                    for number in range(NEEDS[lot.operation].before):
+                        caller.perform(lot.operation, own.ask(lot.operation, number))
+        settle(connection, subject)

@@ -91,7 +91,7 @@ class Stock:
 
 
 def fill(connection: psycopg.Connection[Any], subject: Subject, stock: Stock) -> None:
-    """Put the stock into the subject's empty tables and leave the server nothing to tidy up. Raises ``UsageError``."""
+    """Put the stock into the subject's empty tables. Raises ``UsageError``."""
 
     def make(fixture: str, first: int, end: int, **values: object) -> None:
         if first < end:
@@ -114,7 +114,6 @@ def fill(connection: psycopg.Connection[Any], subject: Subject, stock: Stock) ->
             make("top_up", lot.first, lot.end, amount=TOP_UP)
     _switch(connection, "ENABLE", checks)
     connection.execute("RESET enable_seqscan")
-    _settle(connection, subject)
 
 
 def _switch(connection: psycopg.Connection[Any], how: str, triggers: Sequence[tuple[str, str, str]]) -> None:
@@ -190,7 +189,7 @@ def _in_a_loop(text: str, numbers: tuple[int, int]) -> str:
     return f"DO {sql.Literal(body).as_string()}"
 
 
-def _settle(connection: psycopg.Connection[Any], subject: Subject) -> None:
+def settle(connection: psycopg.Connection[Any], subject: Subject) -> None:
     """Leave no hint bit to be set, no page to be vacuumed and no plan to be made on a guess, and let nobody do it."""
     for schema, table in connection.execute(_TABLES, [list(subject.schemas)]).fetchall():
         name = sql.Identifier(schema, table)

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from random import Random
 from statistics import fmean
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import Any
 
 import psycopg
@@ -29,11 +29,12 @@ SELECT count(*) FROM unnest(%s::integer[]) AS own (pid), pg_stat_get_activity(ow
 
 
 def lock_waits(
-    sides: Sequence[Side], operations: Sequence[str], dsn: str, seed: int, bursts: int = BURSTS
+    sides: Sequence[Side], operations: Sequence[str], dsn: str, seed: int, until: float, bursts: int = BURSTS
 ) -> Mapping[str, Mapping[str, float]]:
-    """Operation and side to the microseconds that a call waits for locks, in the mean.
+    """Operation and side to the microseconds that a call waits for locks, in the mean, measured while there is time.
 
-    The looks are taken over a connection of their own to ``dsn``.
+    The looks are taken over a connection of their own to ``dsn``. Time ends when ``monotonic`` says ``until``; what no
+    time is left for is not there.
     """
     random = Random(f"{seed} waits")
     waited: dict[str, dict[str, list[float]]] = {}
@@ -41,6 +42,8 @@ def lock_waits(
         _waiting(looking, [])
         for _ in range(bursts):
             for operation in random.sample(operations, len(operations)):
+                if monotonic() >= until:
+                    break
                 for side in random.sample(sides, len(sides)):
                     calls = side.at_once(operation, pool)
                     time_ns = _waited_ns(looking, side.pids, calls)

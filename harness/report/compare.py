@@ -12,6 +12,8 @@ from harness.report.phrases import count
 from harness.report.phrases import seconds as in_words
 from harness.report.table import Column, Line, table
 
+CAUSES_MAX = 3
+"""So many changes are told; more is a wall of text that nobody reads."""
 _HEADS = {
     "slower": ("SLOWER: {}", "bold red"),
     "no_slowdown": ("NO SLOWDOWN of {limit} or more: {}", "green"),
@@ -114,7 +116,7 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def noun(document: Mapping[str, Any]) -> str:
     """What an entry of the document is."""
-    return {"functions": "function", "api": "request"}.get(document["profile"], "scenario")
+    return {"functions": "operation", "api": "request"}.get(document["profile"], "scenario")
 
 
 def waits_cell(function: Mapping[str, Any]) -> str:
@@ -124,8 +126,13 @@ def waits_cell(function: Mapping[str, Any]) -> str:
 
 
 def name_of(function: Mapping[str, Any]) -> str:
-    """The functions that an operation calls, or its request, or itself where it calls none."""
-    return " + ".join(function["functions"]) or str(function["id"])
+    """The operation: two of them can call the same function."""
+    return str(function["id"])
+
+
+def called(function: Mapping[str, Any]) -> str:
+    """The functions that an operation calls, or its request; nothing where it calls none."""
+    return " + ".join(function["functions"])
 
 
 def figure_cell(figure: Mapping[str, Any] | None) -> str:
@@ -169,7 +176,7 @@ def _width(function: Mapping[str, Any]) -> str:
 
 
 def _below(function: Mapping[str, Any]) -> str:
-    parts = [function["reason"]] if function["reason"] else []
+    parts = [each for each in (called(function), function["reason"]) if each]
     if function["verdict"] == "cannot_tell":
         parts.append(f"can't tell: {_width(function)}")
     if function["faster"]:
@@ -177,15 +184,39 @@ def _below(function: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _slow(paper: Page, document: Mapping[str, Any]) -> Iterator[str]:
+def causes_of(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """What makes something slower, and the names of all that it makes so: what explains most comes first.
+
+    At most ``CAUSES_MAX`` of them, and a line that says how many more the run document has. Those for which none was
+    found come last.
+    """
+    texts: dict[tuple[Any, ...], str] = {}
+    named: dict[tuple[Any, ...], list[str]] = {}
+    unknown = []
     for each in document["functions"]:
-        if each["verdict"] == "slower":
-            yield ""
-            yield paper.ink(name_of(each), "bold")
-            for cause in each["cause"]:
-                yield from paper.wrap(cause["text"], 2, 2)
-            if not each["cause"]:
-                yield from paper.wrap("no cause was found: the statements, their plans and the source are the same", 2)
+        for cause in each["cause"]:
+            key = tuple(cause[part] for part in ("kind", "function", "line", "statement"))
+            key = key if any(key[1:]) else (*key, cause["text"])
+            texts.setdefault(key, cause["text"])
+            if name_of(each) not in named.setdefault(key, []):
+                named[key].append(name_of(each))
+        if each["verdict"] == "slower" and not each["cause"]:
+            unknown.append(name_of(each))
+    ranked = sorted(texts, key=lambda key: -len(named[key]))
+    told = [(texts[key], named[key]) for key in ranked[:CAUSES_MAX]]
+    if (more := len(ranked) - CAUSES_MAX) > 0:
+        rest = dict.fromkeys(name for key in ranked[CAUSES_MAX:] for name in named[key])
+        told.append((f"{count(more, 'more change')}, in the run document", list(rest)))
+    if unknown:
+        told.append(("no cause was found: the statements, their plans and the source are the same", unknown))
+    return told
+
+
+def _slow(paper: Page, document: Mapping[str, Any]) -> Iterator[str]:
+    for text, names in causes_of(document):
+        yield ""
+        yield from (paper.ink(line, "bold") for line in paper.wrap(f"slower: {', '.join(names)}"))
+        yield from paper.wrap(text, 2, 2)
 
 
 def markdown_compare(document: Mapping[str, Any]) -> str:
@@ -209,11 +240,10 @@ def markdown_compare(document: Mapping[str, Any]) -> str:
         *(f"| {' | '.join(cells)} |" for cells in [head, ["---", "---", *["--:"] * (len(figures) + 1)], *rows]),
         "",
     ]
-    for each in document["functions"]:
-        if each["verdict"] == "slower":
-            lines += [f"**`{name_of(each)}`**", ""]
-            lines += [f"- {_unmarked(cause['text'])}" for cause in each["cause"]] or ["- no cause was found"]
-            lines.append("")
+    if told := causes_of(document):
+        lines += ["**Why**", ""]
+        lines += [f"- {', '.join(f'`{name}`' for name in names)}: {_unmarked(text)}" for text, names in told]
+        lines.append("")
     lines += [*(f"{note}  " for note in notes(document)), "", f"`{command(document)}`"]
     return "\n".join(lines) + "\n"
 

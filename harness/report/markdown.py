@@ -117,9 +117,9 @@ def _compare(document: Document) -> Iterator[str]:
         by_id = {figure["id"]: figure for figure in each["figures"]}
         cells = [compare.figure_cell(by_id.get(figure["id"])) for figure in document["figures"]]
         rows.append((compare.name_of(each), words(each["verdict"]), *cells))
-    yield table(("function", "verdict", *titles), rows, right=range(2, 2 + len(titles)))
-    causes = [(compare.name_of(each), cause["text"]) for each in document["functions"] for cause in each["cause"]]
-    yield table(("function", "cause"), causes)
+    yield table((compare.noun(document), "verdict", *titles), rows, right=range(2, 2 + len(titles)))
+    causes = [(", ".join(names), text) for text, names in compare.causes_of(document)]
+    yield table(("slower", "cause"), causes)
     yield "\n".join(f"- {plain(note)}" for note in compare.notes(document))
     yield _run(document)
 

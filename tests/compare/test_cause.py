@@ -82,6 +82,18 @@ def test_the_same_statement_can_do_more(now: Executed, words: str) -> None:
     assert words in cause.text
 
 
+def test_a_statement_that_reads_more_because_of_another_is_no_cause() -> None:
+    inner = replace(READ, function="inner()", nodes=("Seq Scan on leads",), buffers=90)
+    before = replace(READ, function="inner()")
+    found = causes([before, WRITE], [inner, replace(WRITE, buffers=92)], CATALOG, CATALOG, ["buy"])
+    assert [each.kind for each in found] == ["plan"]
+
+
+def test_what_reads_most_comes_first() -> None:
+    added = [replace(READ, text=f"{verb} FROM t", buffers=pages) for verb, pages in (("ANALYZE", 3), ("DELETE", 70))]
+    assert [each.weight for each in causes([READ], [READ, *added], CATALOG, CATALOG, ["buy"])] == [70, 3]
+
+
 def test_what_no_statement_shows_is_looked_for_in_the_source() -> None:
     slow = SOURCE.replace("  x := 1;\n", "  x := 1;\n  FOR i IN 1..9 LOOP\n    x := x;\n  END LOOP;\n")
     after = replace(CATALOG, sources={**CATALOG.sources, "buy(uuid)": slow})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare.verdict import Round
-from harness.report.compare import markdown_compare, render_compare
+from harness.report.compare import causes_of, markdown_compare, render_compare
 from tests.compare.documents import SCHEMA, document
 from tests.compare.rounds import rounds
 from tests.report.schemas import altered, fields_of
@@ -45,25 +45,26 @@ def test_the_gravest_word_decides(
 def test_what_is_slower_is_told_with_figure_and_cause() -> None:
     text = flat(render_compare(document({"buy": SLOW, "read": FINE}), ascii_only=False))
     assert text.startswith(
-        "SLOWER: create_lead_purchase + complete_credit_lead_purchase (buffers +10.0 %) reference against "
-        "main:reference on PostgreSQL 18.6, 50,000 leads, 120 paired rounds in 4.2 s function verdict"
+        "SLOWER: buy (buffers +10.0 %) reference against "
+        "main:reference on PostgreSQL 18.6, 50,000 leads, 120 paired rounds in 4.2 s operation verdict"
     )
-    assert "f line 3 is <new>: SELECT 1" in text
+    assert "create_lead_purchase + complete_credit_lead_purchase" in text
+    assert "slower: buy f line 3 is <new>: SELECT 1" in text
     assert "A/A: the base against itself differs by at most" in text
 
 
 def test_no_slowdown_says_how_much_of_one() -> None:
     text = render_compare(document({"read": FINE}), ascii_only=False)
-    assert flat(text).startswith("NO SLOWDOWN of 5.0 % or more: 1 function ")
+    assert flat(text).startswith("NO SLOWDOWN of 5.0 % or more: 1 operation ")
 
 
 def test_what_cannot_be_told_says_within_what() -> None:
     noisy = flat(render_compare(document({"read": rounds(40, noise=0.6)}), ascii_only=False))
-    assert "CAN'T TELL: api_read_purchase (±" in noisy
+    assert "CAN'T TELL: read (±" in noisy
     assert "(too few rounds)" in flat(render_compare(document({"read": FEW})))
     off = flat(render_compare(document({"read": rounds(60, control=1.2)})))
     assert "it is OFF in " in off
-    assert "CAN'T TELL: api_read_purchase (A/A is off)" in off
+    assert "CAN'T TELL: read (A/A is off)" in off
 
 
 def test_what_is_not_measured_has_a_reason() -> None:
@@ -85,10 +86,30 @@ def test_faster_is_a_remark() -> None:
 
 def test_markdown_has_the_table_the_cause_and_the_command() -> None:
     text = markdown_compare(document({"buy": SLOW, "read": FINE}))
-    assert "| function | verdict | CPU | p50 | buffers | WAL | lock waits |" in text
+    assert "| operation | verdict | CPU | p50 | buffers | WAL | lock waits |" in text
     assert "| **SLOWER** |" in text
-    assert "- f line 3 is \\<new\\>: SELECT 1" in text
+    assert "- `buy`: f line 3 is \\<new\\>: SELECT 1" in text
     assert "`harness compare main:reference reference --seed 0`" in text
+
+
+def cause(kind: str, function: str | None, text: str) -> dict[str, object]:
+    return {"kind": kind, "function": function, "line": None, "statement": None, "text": text}
+
+
+def test_few_causes_are_told_what_explains_most_first() -> None:
+    gone = [cause("index", "why()", f"the index is gone: {pages} pages") for pages in (40, 80, 120)]
+    more = [cause("catalog", None, f"a trigger {number}") for number in range(4)]
+    names = ("buy", "read", "deliver")
+    found = document(dict.fromkeys((*names, "top_up"), SLOW))
+    of = {"buy": [more[0], gone[0], *more[1:]], "read": [gone[1]], "deliver": [gone[2]], "top_up": []}
+    found["functions"] = [{**each, "cause": of[each["id"]]} for each in found["functions"]]
+    told = causes_of(found)
+    assert told[0] == ("the index is gone: 40 pages", [name for name in of if name in names])
+    assert [text for text, _ in told[1:]] == [
+        "a trigger 0", "a trigger 1", "2 more changes, in the run document",
+        "no cause was found: the statements, their plans and the source are the same",
+    ]  # fmt: skip
+    assert [names for _, names in told[1:]] == [["buy"], ["buy"], ["buy"], ["top_up"]]
 
 
 OFFENCES = {

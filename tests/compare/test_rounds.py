@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from time import monotonic
@@ -67,6 +68,27 @@ def test_the_seed_decides_who_is_called_when() -> None:
     assert one == same != other
     firsts = {one[place].split()[0] for place in range(0, len(one) - 3)}
     assert firsts == set(NAMES)
+
+
+def test_what_looks_slower_gets_more_rounds() -> None:
+    """Both are too near to their limit to be decided, but only one is above it."""
+    log: list[str] = []
+
+    class Timed(Made):
+        def call(self, operation: str, session: int) -> Measures:
+            self._log.append(f"{operation} {session}")
+            time = 100_000 * self._random.uniform(1, 1.5)
+            if self.name == "candidate":
+                time *= 1.07 if operation == "top_up" else 1.03
+            return {"p50": time, "cpu": time}
+
+    plan = plan_for([REFERENCE], 0, only=("mark_sold", "top_up"), rounds=100)
+    sides: list[Side] = [Timed(name, plan, 1.0, lambda _: None, log) for name in NAMES]
+    clock = iter(range(10_000))
+    courses, _ = run_rounds(sides, plan, None, {name: name for name in NAMES}, 120, lambda *_: None, now=clock.__next__)
+    asked = Counter(each.split()[0] for each in log)
+    assert asked["top_up"] > 2 * asked["mark_sold"] > 0
+    assert {each.operation: each.suspected for each in courses} == {"mark_sold": False, "top_up": True}
 
 
 def test_what_cannot_be_decided_ends_with_the_stock() -> None:

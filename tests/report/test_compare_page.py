@@ -31,8 +31,8 @@ def test_the_examples_are_comparisons_and_small_pages(name: str) -> None:
 def test_what_is_slower_comes_first_with_its_cause() -> None:
     found = document("compare_slower")
     page = html(found)
-    assert "<h1>SLOWER: complete_credit_lead_purchase" in page
-    assert headings(page)[:2] == ["Why", "Functions"]
+    assert "<h1>SLOWER: complete_credit" in page
+    assert headings(page)[:2] == ["Why", "Operations"]
     assert "no cause was found" in text_of(page)
     cause = {"kind": "index", "function": None, "line": None, "statement": None, "text": "index <leads_owner> is gone"}
     told = text_of(html(altered(found, ("functions", 0, "cause"), [cause])))
@@ -48,7 +48,7 @@ def test_every_figure_of_every_function_has_its_numbers_and_its_word() -> None:
     assert sum("can't tell" in row for row in rows) == sum(
         figure["verdict"] == "cannot_tell" for each in found["functions"] for figure in each["figures"]
     )
-    assert headings(page)[0] == "Functions"
+    assert headings(page)[0] == "Operations"
     assert "A/A: the base against itself differs by at most" in page
 
 

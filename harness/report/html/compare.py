@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.compare import WORDS, basis, headline, name_of, notes, noun, share
+from harness.report.compare import WORDS, basis, called, causes_of, headline, name_of, notes, noun, share
 from harness.report.html import charts
 from harness.report.html.scales import Scale, number, percent, ratios, time
 from harness.report.html.shell import Body, Mood, Section, rendered
@@ -43,9 +43,8 @@ def _counted(document: Mapping[str, Any]) -> str:
 
 
 def causes(document: Mapping[str, Any]) -> Markup:
-    """What has changed in each function that is slower."""
-    slower = [each for each in document["functions"] if each["verdict"] == "slower"]
-    told = [(name_of(each), [cause["text"] for cause in each["cause"]]) for each in slower]
+    """What has changed, and what it makes slower."""
+    told = causes_of(document)
     return rendered("causes.html.jinja", causes=told) if told else Markup()
 
 
@@ -81,8 +80,7 @@ def forest(document: Mapping[str, Any]) -> Markup:
 
 
 def _remarks(function: Mapping[str, Any]) -> Iterator[str]:
-    if function["reason"]:
-        yield function["reason"]
+    yield from (each for each in (called(function), function["reason"]) if each)
     if function["faster"]:
         yield "faster"
     yield f"{count(function['rounds'], 'paired round')} of {count(function['calls'], 'call')} of each version"
