@@ -153,8 +153,8 @@ async def once(
             raise Refusal("key_in_progress")
         return Answer(True, json.dumps(row[1]))
     await connection.execute(
-        "INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash, claimed_until) "
-        "VALUES (%s, %s, %s, %s, 'infinity') ON CONFLICT DO NOTHING",
+        "INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash) "
+        "VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         [workspace, endpoint, key, request_hash],
     )
     response = json.dumps(await work())

@@ -1,4 +1,4 @@
--- Wrong: the answer to a request for a checkout is not kept: its key stays in progress until the lease runs out.
+-- Wrong: the answer to a request for a checkout is not kept: its key stays in progress for ever.
 -- Why: a checkout is not paid yet, so the request is not complete.
 -- Breaks: key-once, serializable
 -- Shown: key-once in idempotency_keys.py within 20 schedules; smallest with 1 operation and 0 preemptions

@@ -3,9 +3,7 @@
 -- Breaks: key-once, serializable
 -- Shown: key-once in idempotency_keys.py within 40 schedules; smallest with 2 operations and 0 preemptions
 
-CREATE OR REPLACE FUNCTION claim_idempotency_key(
-  p_workspace_id uuid, p_endpoint text, p_key text, p_request_hash text, p_lease interval DEFAULT '1 minute'
-)
+CREATE OR REPLACE FUNCTION claim_idempotency_key(p_workspace_id uuid, p_endpoint text, p_key text, p_request_hash text)
 RETURNS TABLE (outcome text, response jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -18,21 +16,17 @@ BEGIN
   END IF;
 
   SELECT * INTO claim FROM api_idempotency_keys AS k
-  WHERE k.endpoint = p_endpoint AND k.key = p_key ORDER BY k.status FOR NO KEY UPDATE;
-  IF FOUND AND claim.request_hash IS DISTINCT FROM p_request_hash THEN
+  WHERE k.endpoint = p_endpoint AND k.key = p_key;
+  IF NOT FOUND THEN
+    -- A row that is there all the same was hidden by an old snapshot: ON CONFLICT makes it a 40001, to be retried.
+    INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash)
+    VALUES (p_workspace_id, p_endpoint, p_key, p_request_hash) ON CONFLICT DO NOTHING;
+    RETURN QUERY SELECT 'claimed', NULL::jsonb;
+  ELSIF claim.request_hash IS DISTINCT FROM p_request_hash THEN
     RETURN QUERY SELECT 'reused', NULL::jsonb;
-    RETURN;
-  ELSIF claim.status = 'completed' THEN
-    RETURN QUERY SELECT 'completed', claim.response;
-    RETURN;
-  ELSIF claim.claimed_until > clock_timestamp() THEN
-    RETURN QUERY SELECT 'in_progress', NULL::jsonb;
-    RETURN;
+  ELSE
+    -- Only the routes of before can have left it half done.
+    RETURN QUERY SELECT CASE claim.status WHEN 'completed' THEN 'completed' ELSE 'in_progress' END, claim.response;
   END IF;
-
-  INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash, claimed_until)
-  VALUES (p_workspace_id, p_endpoint, p_key, p_request_hash, clock_timestamp() + p_lease)
-  ON CONFLICT (workspace_id, endpoint, key) DO UPDATE SET claimed_until = excluded.claimed_until;
-  RETURN QUERY SELECT 'claimed', NULL::jsonb;
 END
 $$;

@@ -24,17 +24,18 @@ def test_a_key_is_good_for_a_day(opened: Opened) -> None:
     assert first.status == 200
     for key in keys[1:]:
         assert opened.visitor.buy(opened.buyer, opened.shop.lead(opened.seller), key=key).status == 200
-    age = "UPDATE api_idempotency_keys SET claimed_until = {} WHERE key = %s"
-    opened.shop.owner.execute(age.format("now() - interval '23 hours'").encode(), [keys[0]])
-    opened.shop.owner.execute(age.format("now() - interval '25 hours'").encode(), [keys[1]])
-    opened.shop.owner.execute(age.format("'infinity'").encode(), [keys[2]])
+    age = "UPDATE api_idempotency_keys SET created_at = now() - %s * interval '1 hour' WHERE key = %s"
+    for key, hours in zip(keys, (23, 25, 25), strict=True):
+        opened.shop.owner.execute(age, [hours, key])
+    half_done = "UPDATE api_idempotency_keys SET status = 'processing', response = NULL WHERE key = %s"
+    opened.shop.owner.execute(half_done, [keys[2]])
     prune(opened)
     left = opened.shop.owner.execute("SELECT key FROM api_idempotency_keys WHERE key = ANY(%s)", [keys]).fetchall()
     assert {key for (key,) in left} == {keys[0], keys[2]}
     again = opened.visitor.buy(opened.buyer, lead, key=keys[0])
     assert (again.body, again.headers["idempotent-replayed"]) == (first.body, "true")
     # Whose key is gone buys nothing twice.
-    opened.shop.owner.execute("DELETE FROM api_idempotency_keys WHERE key = %s", [keys[0]])
+    opened.shop.owner.execute("DELETE FROM api_idempotency_keys WHERE key = ANY(%s)", [keys])
     assert opened.visitor.buy(opened.buyer, lead, key=keys[0]).told == (409, "lead_sold")
     assert opened.shop.false() == {}
 

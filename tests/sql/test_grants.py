@@ -20,20 +20,25 @@ API = {"api_buy_credits", "api_purchase_leads", "api_read_purchase", "api_stripe
 SERVED = {
     *API,
     "apply_stripe_event",
-    "claim_idempotency_key",
     "complete_credit_lead_purchase",
     "complete_credit_top_up",
-    "complete_idempotency_key",
     "complete_stripe_lead_purchase",
     "create_lead_purchase",
     "expire_lead_purchase",
     "mark_leads_sold_bulk",
     "refund_lead_purchase",
-    "release_idempotency_key",
     "sweep_expired_reservations",
     "validate_and_lock_leads_for_purchase",
 }
-INTERNAL = {"first_answer", "lock_leads", "shown_purchase", "why_unsaleable", "workspace_of_token"}
+INTERNAL = {
+    "claim_idempotency_key",
+    "complete_idempotency_key",
+    "first_answer",
+    "lock_leads",
+    "shown_purchase",
+    "why_unsaleable",
+    "workspace_of_token",
+}
 TRIGGERS = {"refuse_ledger_change"}
 
 TABLES = {

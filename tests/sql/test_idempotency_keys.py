@@ -29,38 +29,27 @@ def dsn(server: AnyServer, database: str) -> str:
     return database
 
 
-def client(dsn: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(dsn, autocommit=True, options="-c role=service_role")
-
-
 @pytest.fixture
 def one(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with client(dsn) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def two(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with client(dsn) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '5s'")
         yield connection
 
 
-def claim(
-    session: psycopg.Connection[Any], key: tuple[Any, ...] = KEY, hash_: str | None = "h", lease: str = "1 minute"
-) -> tuple[str, Any]:
-    rows = session.execute("SELECT * FROM claim_idempotency_key(%s, %s, %s, %s, %s)", [*key, hash_, lease]).fetchall()
+def claim(session: psycopg.Connection[Any], key: tuple[Any, ...] = KEY, hash_: str | None = "h") -> tuple[str, Any]:
+    rows = session.execute("SELECT * FROM claim_idempotency_key(%s, %s, %s, %s)", [*key, hash_]).fetchall()
     ((outcome, response),) = rows
     return outcome, response
 
 
-def complete(session: psycopg.Connection[Any], key: tuple[Any, ...] = KEY, response: str | None = '{"a": 1}') -> bool:
-    row = session.execute("SELECT complete_idempotency_key(%s, %s, %s, %s)", [*key, response]).fetchone()
-    return row == (True,)
-
-
-def release(session: psycopg.Connection[Any], key: tuple[Any, ...] = KEY) -> bool:
-    return session.execute("SELECT release_idempotency_key(%s, %s, %s)", key).fetchone() == (True,)
+def complete(session: psycopg.Connection[Any], key: tuple[Any, ...] = KEY, response: str | None = '{"a": 1}') -> None:
+    session.execute("SELECT complete_idempotency_key(%s, %s, %s, %s)", [*key, response])
 
 
 CLAIMED, IN_PROGRESS, REUSED = ("claimed", None), ("in_progress", None), ("reused", None)
@@ -68,44 +57,27 @@ COMPLETED = ("completed", {"a": 1})
 
 
 def test_the_life_of_a_key(one: psycopg.Connection[Any]) -> None:
-    assert claim(one) == CLAIMED
-    assert claim(one) == IN_PROGRESS
-    assert claim(one, hash_="other") == REUSED
-    assert complete(one)
+    with one.transaction():
+        assert claim(one) == CLAIMED
+        complete(one)
     assert claim(one) == COMPLETED
     assert claim(one, hash_="other") == REUSED
-    assert not complete(one, response='{"b": 2}')
-    assert not release(one)
     assert claim(one) == COMPLETED
 
 
 @pytest.mark.parametrize("key", [(B, "/purchase", "k"), (A, "/credits", "k"), (A, "/purchase", "K")])
 def test_a_key_is_its_workspace_s_and_its_endpoint_s(one: psycopg.Connection[Any], key: tuple[Any, ...]) -> None:
     assert claim(one) == CLAIMED
-    assert complete(one)
     assert claim(one, key, "other") == CLAIMED
-    assert not complete(one, (B, "/credits", "k"))
+    complete(one)
+    complete(one, (B, "/credits", "k"))
+    assert claim(one, key, "other") == IN_PROGRESS
 
 
-def test_a_key_that_is_given_back_can_be_claimed_by_any_request(one: psycopg.Connection[Any]) -> None:
-    assert claim(one) == CLAIMED
-    assert release(one)
-    assert not release(one)
-    assert not complete(one)
-    assert claim(one, hash_="other") == CLAIMED
-
-
-def test_a_lease_that_ran_out_frees_the_key_for_the_same_request(one: psycopg.Connection[Any]) -> None:
-    assert claim(one, lease="0") == CLAIMED
-    assert claim(one, hash_="other") == REUSED
+def test_what_is_left_half_done_stays_in_progress(one: psycopg.Connection[Any]) -> None:
     assert claim(one) == CLAIMED
     assert claim(one) == IN_PROGRESS
-
-
-def test_an_answer_does_not_run_out(one: psycopg.Connection[Any]) -> None:
-    assert claim(one, lease="0") == CLAIMED
-    assert complete(one)
-    assert claim(one) == COMPLETED
+    assert claim(one, hash_="other") == REUSED
 
 
 def test_nothing_matches_no_hash(one: psycopg.Connection[Any]) -> None:
@@ -146,7 +118,7 @@ def test_the_second_of_two_at_once_is_told_without_waiting(
         assert claim(one) == CLAIMED
         assert claim(two) == IN_PROGRESS
         assert claim(two, (B, "/purchase", "k")) == CLAIMED
-        assert complete(one)
+        complete(one)
         assert claim(two) == IN_PROGRESS
     assert claim(two) == COMPLETED
 

@@ -127,7 +127,7 @@ CREATE TABLE api_idempotency_keys (
   request_hash text NOT NULL,
   status text NOT NULL DEFAULT 'processing' CHECK (status IN ('processing', 'completed')),
   response jsonb,
-  claimed_until timestamptz NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (workspace_id, endpoint, key),
   CONSTRAINT api_idempotency_keys_answered CHECK ((status = 'completed') = (response IS NOT NULL))
 );

@@ -1,14 +1,11 @@
 -- API idempotency keys: a request that is sent twice has one effect, and both are told the same.
 --
--- A client that claims, works and completes in one transaction leaves nothing behind when it fails: the claim rolls back
--- with the work. One that must commit in between (to call Stripe, say) holds the key until its lease runs out, and gives
--- it back early with release_idempotency_key.
+-- Claim, work and completion are one transaction: what fails leaves nothing behind, its claim rolls back with it.
+-- So nobody but the API's functions may claim, and no claim has to run out or be given back.
 
--- outcome is claimed (go on), in_progress (another request has it now), completed (response is the answer that was given)
+-- outcome is claimed (go on), in_progress (another request has it now), completed (response is the answer of before)
 -- or reused (the key came with another request before).
-CREATE FUNCTION claim_idempotency_key(
-  p_workspace_id uuid, p_endpoint text, p_key text, p_request_hash text, p_lease interval DEFAULT '1 minute'
-)
+CREATE FUNCTION claim_idempotency_key(p_workspace_id uuid, p_endpoint text, p_key text, p_request_hash text)
 RETURNS TABLE (outcome text, response jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -21,53 +18,32 @@ BEGIN
   END IF;
 
   SELECT * INTO claim FROM api_idempotency_keys AS k
-  WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key FOR NO KEY UPDATE;
-  IF FOUND AND claim.request_hash IS DISTINCT FROM p_request_hash THEN
+  WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key;
+  IF NOT FOUND THEN
+    -- A row that is there all the same was hidden by an old snapshot: ON CONFLICT makes it a 40001, to be retried.
+    INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash)
+    VALUES (p_workspace_id, p_endpoint, p_key, p_request_hash) ON CONFLICT DO NOTHING;
+    RETURN QUERY SELECT 'claimed', NULL::jsonb;
+  ELSIF claim.request_hash IS DISTINCT FROM p_request_hash THEN
     RETURN QUERY SELECT 'reused', NULL::jsonb;
-    RETURN;
-  ELSIF claim.status = 'completed' THEN
-    RETURN QUERY SELECT 'completed', claim.response;
-    RETURN;
-  ELSIF claim.claimed_until > clock_timestamp() THEN
-    RETURN QUERY SELECT 'in_progress', NULL::jsonb;
-    RETURN;
+  ELSE
+    -- Only the routes of before can have left it half done.
+    RETURN QUERY SELECT CASE claim.status WHEN 'completed' THEN 'completed' ELSE 'in_progress' END, claim.response;
   END IF;
-
-  INSERT INTO api_idempotency_keys (workspace_id, endpoint, key, request_hash, claimed_until)
-  VALUES (p_workspace_id, p_endpoint, p_key, p_request_hash, clock_timestamp() + p_lease)
-  ON CONFLICT (workspace_id, endpoint, key) DO UPDATE SET claimed_until = excluded.claimed_until;
-  RETURN QUERY SELECT 'claimed', NULL::jsonb;
 END
 $$;
 
--- Keeps the answer for those who ask again. False when there was no claim to complete: it was completed or given back.
+-- Keeps the answer for those who ask again.
 CREATE FUNCTION complete_idempotency_key(p_workspace_id uuid, p_endpoint text, p_key text, p_response jsonb)
-RETURNS boolean
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   UPDATE api_idempotency_keys AS k SET status = 'completed', response = p_response
-  WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key AND k.status = 'processing';
-  RETURN FOUND;
-END
-$$;
-
--- Gives back a claim whose work failed, so that the next request with the key may try. False when there was none.
-CREATE FUNCTION release_idempotency_key(p_workspace_id uuid, p_endpoint text, p_key text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-  DELETE FROM api_idempotency_keys AS k
-  WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key AND k.status = 'processing';
-  RETURN FOUND;
+  WHERE k.workspace_id = p_workspace_id AND k.endpoint = p_endpoint AND k.key = p_key;
 END
 $$;
 
 REVOKE ALL ON FUNCTION
-  claim_idempotency_key(uuid, text, text, text, interval),
-  complete_idempotency_key(uuid, text, text, jsonb),
-  release_idempotency_key(uuid, text, text)
+  claim_idempotency_key(uuid, text, text, text),
+  complete_idempotency_key(uuid, text, text, jsonb)
 FROM PUBLIC, anon, authenticated, service_role;
-GRANT EXECUTE ON FUNCTION
-  claim_idempotency_key(uuid, text, text, text, interval),
-  complete_idempotency_key(uuid, text, text, jsonb),
-  release_idempotency_key(uuid, text, text)
-TO service_role;
