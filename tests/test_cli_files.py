@@ -122,6 +122,23 @@ def test_a_reader_that_has_gone_is_no_trouble(
     assert (ended.returncode, ended.stderr) == (code, "")
 
 
+def test_a_replay_step_by_step_tells_what_each_has_come_to(violated: Path, server: AnyServer, tmp_path: Path) -> None:
+    (found,) = violated.glob("found/*charged-once*")
+    ended = subprocess.run(
+        [sys.executable, "-m", "harness", "replay", str(found), "--step"],
+        cwd=tmp_path,
+        env=environment(tmp_path, {"HARNESS_DSN": server.dsn()}),
+        input="\n" * 500,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert f"The same {ended.stdout.count('[Enter]')} steps" in ended.stdout
+    walked = ended.stdout[: ended.stdout.rindex("[Enter]")]
+    assert "    saw v_" in walked
+    assert "    committed balance " in walked
+
+
 # -- reading a schedule ---------------------------------------------------------------------------------------
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.doors.asking import cases, opened, scenarios_of, subject_of
 from harness.doors.requesting import way
 from harness.doors.saying import say, width
 from harness.engine.execution import Chooser
 from harness.faults.case import scenario_named
-from harness.report.lanes import lanes
+from harness.report.lanes import lanes, step_by_step
 from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same, written_scenario
 from harness.words.errors import ExitCode
@@ -27,7 +28,7 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
         (scenario,) = scenarios_of([recording.scenario], scenario_files, recording.through)
     require_same(recording, subject, scenario)
     with opened(database) as server:
-        watch = partial(_Stepping, sessions=list(scenario.sessions)) if step else lambda each: each
+        watch = (lambda story: partial(_Stepping, story)) if step else None
         replayed = replay_alone(server, subject, scenario, recording, watch, way(recording.through))
     if replayed.story:
         say(lanes(replayed.story, width=width(), full=True))
@@ -42,14 +43,17 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
 
 
 class _Stepping:
-    """Asks for Enter before each step of a replay."""
+    """Asks for Enter before each step of a replay, and says what the one before has come to."""
 
-    def __init__(self, chooser: Chooser, sessions: Sequence[str]) -> None:
+    def __init__(self, story: Mapping[str, Any], chooser: Chooser) -> None:
         self._chooser = chooser
-        self._sessions = sessions
+        self._sessions: Sequence[str] = story["sessions"]
+        self._told = step_by_step(story, width())
 
     def choose(self, position: int, enabled: tuple[int, ...], current: int | None) -> int:
         chosen = self._chooser.choose(position, enabled, current)
+        for line in self._told[position - 1] if position else ():
+            say(line)
         others = ", ".join(self._sessions[each] for each in enabled if each != chosen) or "nobody else"
         try:
             input(f"step {position}: {self._sessions[chosen]} (could also go on: {others}) [Enter] ")

@@ -50,6 +50,21 @@ def lanes(
     return "\n".join(line.rstrip() for line in lines)
 
 
+def step_by_step(story: Mapping[str, Any], width: int) -> list[list[str]]:
+    """For each step what it did, saw and committed, in lines of ``width`` columns at most."""
+    paper = page(width)
+    steps = story["steps"]
+    told: list[list[str]] = [[] for _ in steps]
+    for row in rows(story, full=True):
+        name = (
+            "" if story["sessions"][row.session] == steps[row.at]["session"] else f"{story['sessions'][row.session]} "
+        )
+        told[row.at].append(f"    {name}{_text(row, width - 4 - cell_len(name)).strip()}")
+    for step, lines in zip(steps, told, strict=True):
+        lines += [f"    saw {each['name']} = {each['value']}" for each in step.get("saw", ())]
+    return [[paper.fit(line, width).rstrip() for line in lines] for lines in told]
+
+
 def _before(paper: Page, blocks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What had been asked and answered when the picture begins; what ran at once has a mark."""
     for block in blocks:

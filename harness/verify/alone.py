@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -114,15 +114,18 @@ def replay(
     subject: Subject,
     scenario: Scenario,
     recording: Recording,
-    watch: Callable[[Chooser], Chooser] = lambda chooser: chooser,
+    watch: Callable[[Mapping[str, Any]], Callable[[Chooser], Chooser]] | None = None,
     api: MakeApp | None = None,
 ) -> Replayed:
-    """Run a recording again. ``watch`` may wrap the chooser, to stop before each step."""
+    """Run a recording again; and, if it was the same again, once more with its chooser wrapped in what ``watch`` makes.
+
+    That may stop before each step. ``watch`` is given the story of the first run, to tell what each step has come to.
+    """
     with staged(server, subject, recording.isolation, api=api) as (_, plan, theatre):
         trial = theatre.trial(scenario)
         onlooker = Onlooker(trial)
         with telling(trial.connection, plan):
-            again = run_again(onlooker, recording.decisions, recording.events, recording.outcome, watch)
+            again = run_again(onlooker, recording.decisions, recording.events, recording.outcome)
         if again.made is None:
             return Replayed(False, False, again.difference, {})
         run, history = again.made
@@ -132,6 +135,8 @@ def replay(
         rows = RowNames(subject, trial.world.names)
         if not onlooker.blind:
             show(story, onlooker, rows, recording.isolation, plan)
+        if watch is not None and not again.difference:
+            again = run_again(trial, recording.decisions, recording.events, recording.outcome, watch(story))
         why = because(story, dict(broken[0].guilty), rows.tables) if broken else None
         return Replayed(not again.difference, bool(broken), again.difference, story, why["sentence"] if why else "")
 

@@ -125,10 +125,10 @@ def _explained(
         if not writes or any(step["step"] < write and _reads(step, tables) for step in own):
             return None
         named = " or ".join(sorted(tables))
-        return _said(
-            f"{made}; {who} {then}, and had not looked: the write at step {write} was the first statement on {named}",
-            [first.step, write, second.step],
-        )
+        seen = f"the write at step {write} was the first statement on {named}"
+        if len(writes) > 1:
+            seen = f"up to the write at step {write}, no statement of its own read {named}"
+        return _said(f"{made}; {who} {then}, and had not looked: {seen}", [first.step, write, second.step])
     look = looks[-1]
     if _sees_up_to(steps, look) >= first.step:
         after = "" if first.step < 0 else " after that,"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from harness.report.lanes import lanes
+from harness.report.lanes import lanes, step_by_step
 from harness.report.rows import rows, without_news
 from tests.report.documents import document, five_sessions, story
 
@@ -43,6 +43,19 @@ def test_each_step_is_numbered_once_and_in_order(name: str, width: int) -> None:
     lines = picture(lanes(told, width=width, full=True, ascii_only=False))
     numbers = [int(found[1]) for line in lines if (found := re.match(r" {0,3}(\d+) ", line))]
     assert numbers == [step["step"] for step in told["steps"]]
+
+
+def test_step_by_step_tells_each_step_once_with_what_it_saw_and_committed() -> None:
+    told = story("violated_two")["story"]
+    steps = copy.deepcopy(told["steps"])
+    steps[1] |= {"saw": [{"name": "v_balance", "value": "40"}]}
+    steps[2] |= {"commits": [{"name": "lead L1", "before": "available", "after": "sold"}]}
+    lines = step_by_step(told | {"steps": steps}, 60)
+    assert len(lines) == len(steps)
+    assert lines[1][-1] == "    saw v_balance = 40"
+    assert "committed lead L1: available" in lines[2][-1]
+    assert any("preempted by bob" in line for each in lines for line in each)
+    assert max(cell_len(line) for each in lines for line in each) <= 60
 
 
 def test_a_row_stands_in_the_lane_of_its_session() -> None:

@@ -116,6 +116,19 @@ def test_who_never_looked() -> None:
     )
 
 
+def test_who_wrote_twice_and_never_looked() -> None:
+    found = why(
+        [
+            step("bob", SELL, commits=["lead L1: available > sold"]),
+            step("alice", "UPDATE leads SET price = 7"),
+            step("alice", SELL),
+            step("alice", commits=["lead L1: sold > sold, sold_count 2"]),
+        ]
+    )
+    assert found is not None
+    assert found["sentence"].endswith("had not looked: up to the write at step 2, no statement of its own read leads")
+
+
 def test_what_was_at_its_end_from_the_start() -> None:
     found = why(
         [
