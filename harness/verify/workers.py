@@ -38,7 +38,10 @@ def run_workers(
 
     Raises the first ``HarnessError`` of a worker, and ``CouldNotRun`` for one that died; no worker outlives the call.
     """
-    context = multiprocessing.get_context("spawn")
+    # A fork has at once what a new process takes most of a second to import. With threads beside this one it could
+    # take a lock along that nobody lets go in there.
+    alone = threading.active_count() == 1
+    context = multiprocessing.get_context("fork") if alone else multiprocessing.get_context("spawn")
     stop = context.Event()
     pipes: dict[Connection, BaseProcess] = {}
     wanted: dict[Connection, Order] = {}
@@ -48,7 +51,7 @@ def run_workers(
         with _interrupts_held_back():
             for order in orders:
                 ours, theirs = context.Pipe()
-                # The order comes later: with a large argument start() waits until the process has imported everything.
+                # The order comes later: with a large argument start() waits until a new process has imported everything.
                 process: BaseProcess = context.Process(target=_work, args=(stop, theirs), daemon=True)
                 process.start()
                 theirs.close()

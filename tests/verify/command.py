@@ -82,8 +82,9 @@ class Running:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def workers(self) -> frozenset[Kin]:
-        """Its worker processes."""
-        return frozenset(kin for kin in self.family() if "spawn_main" in command_line(kin))
+        """Its worker processes: forks of itself."""
+        own = Path(f"/proc/{self.process.pid}/cmdline").read_bytes().decode()
+        return frozenset(kin for kin in self.family() if own and command_line(kin) == own)
 
     def await_workers(self) -> None:
         """Wait until it has some."""
