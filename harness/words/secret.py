@@ -10,7 +10,8 @@ HIDDEN = "..."
 _DSN = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://[^\s'\"]+")
 _AUTHORITY = re.compile(r"(?<=://)[^/@\s]*@")
 _NAMED = re.compile(
-    r"""([\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*["']?\s*(?:=(?!=)|:(?=\s*["']))\s*)"""
+    # From the beginning of a word only: in the middle of a long one, each place would read the rest of it again.
+    r"""((?<![\w-])[\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*["']?\s*(?:=(?!=)|:(?=\s*["']))\s*)"""
     r"""('[^']*'|"[^"]*"|[^\s'"]+)""",
     re.IGNORECASE,
 )

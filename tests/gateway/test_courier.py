@@ -73,7 +73,7 @@ def test_retries_wait_longer_and_longer() -> None:
 
 @pytest.mark.parametrize("status", [400, 500, 0])
 def test_what_is_never_acknowledged_is_outstanding(status: int) -> None:
-    gateway = Endpoint(lambda _: status).gateway(give_up_ms=20, **QUICK)
+    gateway = Endpoint(lambda _: status).gateway(give_up_ms=100, **QUICK)
     (left,) = run(paid(gateway, "a"))
     assert left.state == "given_up"
     assert len(left.attempts) > 2
