@@ -134,6 +134,18 @@ def test_worlds_take_turns_in_one_database(foreign: psycopg.Connection[Any]) -> 
         assert second.read(foreign).balances == (("Z", TEN), ("seller", Decimal(0)))
 
 
+def test_a_start_is_tried_once_in_a_database(foreign: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    World(subject_of("foreign"), START).install(foreign)
+    tried = []
+    monkeypatch.setattr(World, "_try", lambda *_: tried.append("again"))
+    again = World(subject_of("foreign"), START)
+    again.install(foreign)
+    assert again.read(foreign) == READ
+    assert not tried
+    World(subject_of("foreign"), Start({"A": Decimal(11)}, {})).install(foreign)
+    assert tried
+
+
 def test_a_start_that_the_subject_cannot_have_is_not_applicable() -> None:
     with pytest.raises(UsageError, match=r"subject\.toml: the subject has no fixture top_up \[not-applicable\]"):
         World(subject_of("foreign"), Start({"A": TEN}, {}, top_ups={"t": TopUpStart("A", TEN)}))
