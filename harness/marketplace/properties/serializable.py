@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from harness.check.linearizability import Witness, find_witness
 from harness.check.serial_outcomes import Explanation, explain
 from harness.marketplace.market import Market
@@ -39,7 +41,9 @@ def judge(facts: Facts) -> Judgement:
     found = find_witness(facts.calls, before, **question)
     if isinstance(found, Witness):
         if broken := unprovoked(facts):
-            failures = ", ".join(f"{brief(call.operation)} with {call.result.code}" for call in broken)
+            failures = ", ".join(
+                f"{brief(call.operation)} of session {call.session} with {named(call.result.code)}" for call in broken
+            )
             yield f"nothing struck, and yet an error ended {failures}: no serial order has it", told(broken)
         return
     if found.unfounded_busy:
@@ -56,6 +60,14 @@ def unprovoked(facts: Facts) -> tuple[Call, ...]:
     return tuple(
         call for call in facts.calls if call.result.status is Status.FAILED and call.result.code.startswith(OF_ITS_OWN)
     )
+
+
+def named(sqlstate: str) -> str:
+    """An SQLSTATE with the name of its condition, where it has one."""
+    try:
+        return f"{sqlstate} ({psycopg.errors.lookup(sqlstate).__name__})"
+    except KeyError:
+        return sqlstate
 
 
 def sentence(facts: Facts, explanation: Explanation) -> str:
