@@ -70,7 +70,10 @@ def headline(document: Mapping[str, Any]) -> str:
     if document["verdict"] == "slower":
         said = "; ".join(f"{name_of(each)} ({', '.join(_worse(document, each))})" for each in named)
     elif document["verdict"] == "cannot_tell":
-        said = ", ".join(f"{name_of(each)} ({_width(each)})" for each in named)
+        widths = dict.fromkeys(map(_width, named))
+        said = "; ".join(
+            f"{', '.join(name_of(each) for each in named if _width(each) == width)} ({width})" for width in widths
+        )
     else:
         said = count(len(named), noun(document))
     head = text.format(said, limit=limit)
