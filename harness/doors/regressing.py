@@ -13,6 +13,7 @@ from harness.marketplace.properties import check
 from harness.report.lanes import lanes
 from harness.verify.alone import staged, written_scenario
 from harness.verify.enquiry import Enquiry
+from harness.verify.explain import explain
 from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.words.errors import HarnessError, UsageError
@@ -78,6 +79,7 @@ class Counterexample:
                 enquiry.advance_for(_LOOK_S)
                 if enquiry.campaign.tally.hang or enquiry.campaign.tally.diverged:
                     break
+            explain([enquiry], None)
             report = enquiry.report()
         if found := report.counterexamples.get(kept):
             return f"{kept} is violated: {found.recording.why}\n\n{lanes(found.story, width=WIDTH)}"

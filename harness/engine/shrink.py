@@ -7,6 +7,8 @@ schedules with fewer preemptions are run: either one of them fails, which is bet
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.engine.campaign import Finding, Judge, Trial
@@ -26,12 +28,25 @@ class Shrunk:
 
 
 class Shrinker:
-    """Shrinks findings of one trial; ``max_tries`` bounds the runs of one shrink, the proof included."""
+    """Shrinks findings of one trial; ``max_tries`` bounds the runs of one shrink, the proof included.
 
-    def __init__(self, trial: Trial, judge: Judge, *, max_tries: int = 5000) -> None:
+    It also ends when the clock says ``deadline``, with the smallest run so far.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        judge: Judge,
+        *,
+        max_tries: int = 5000,
+        deadline: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._trial = trial
         self._judge = judge
         self._max_tries = max_tries
+        self._deadline = deadline
+        self._clock = clock
         self._tries = 0
 
     def shrink(self, finding: Finding, *, clean_up_to: int | None = None) -> Shrunk:
@@ -48,11 +63,15 @@ class Shrinker:
                 return Shrunk(best, True, self._tries)
         return Shrunk(best, True, self._tries)
 
+    @property
+    def _may_go_on(self) -> bool:
+        return self._tries < self._max_tries and self._clock() < self._deadline
+
     def _drop_switches(self, best: Finding) -> Finding:
         size = max(1, len(switches_of(best.run.decisions)) // 2)
         while size:
             start = 0
-            while start < len(schedule := switches_of(best.run.decisions)) and self._tries < self._max_tries:
+            while self._may_go_on and start < len(schedule := switches_of(best.run.decisions)):
                 found = self._try(Sparse(schedule[:start] + schedule[start + size :]), best.violation.property)
                 if found is not None and found.size < best.size:
                     best = found
@@ -64,7 +83,7 @@ class Shrinker:
     def _search_below(self, best: Finding) -> tuple[Finding | None, bool]:
         """The first failing schedule with fewer preemptions, and whether all of them were run."""
         strategy = Exhaustive(bound=best.preemptions - 1)
-        while self._tries < self._max_tries:
+        while self._may_go_on:
             if not strategy.begin():
                 return None, True
             found = self._run(strategy, best.violation.property)

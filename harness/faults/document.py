@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.marketplace.properties import PROPERTIES
 from harness.marketplace.resolution import Resolution
 from harness.marketplace.subject import Subject
 from harness.verify.document import exit_code, property_entry, scenario_entry, subject_entry
-from harness.verify.orders import ScenarioReport
+from harness.verify.orders import Limits, ScenarioReport
 from harness.words.errors import ExitCode
 from harness.words.fault import Fault, FaultKind
 from harness.words.verdict import OF_CODE, Verdict
@@ -38,7 +38,7 @@ class Swept:
     interrupted: bool
     reports: Sequence[ScenarioReport]
     skipped: Mapping[str, str]
-    limit_s: float | None = None
+    limits: Limits = field(default_factory=Limits)
     """When it was to end, whatever had been run."""
     shard: Mapping[str, Any] | None = None
     """Which part of a whole this is, if it is one."""
@@ -57,6 +57,7 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
     for report in reports:
         unknown.update(report.strikes.unknown)
     operations = [entry for case in swept.cases if (entry := _operation(case, swept.faults, singles))["faults"]]
+    limits = {name: value for name, value in swept.limits.entry.items() if name != "schedules"}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -81,7 +82,7 @@ def faults_document(swept: Swept, schedule_files: Path) -> dict[str, Any]:
         "properties": properties,
         "scenarios": [scenario_entry(report) for report in reports],
         "skipped": [{"name": name, "why": why} for name, why in swept.skipped.items()],
-        **({} if swept.limit_s is None else {"limits": {"seconds": swept.limit_s}}),
+        **({} if swept.limits.seconds is None else {"limits": limits}),
         **({} if swept.shard is None else {"shard": dict(swept.shard)}),
     }
 
@@ -166,7 +167,7 @@ def _extent(reports: Sequence[ScenarioReport]) -> dict[str, int]:
         "exhausted": sum(report.explored.certificate.value == "EXHAUSTED" for report in reports),
         "histories": sum(report.schedules for report in reports),
         "not_struck": sum(report.strikes.not_struck for report in reports),
-        "violating": sum(bool(report.counterexamples) for report in reports),
+        "violating": sum(bool(report.violating) for report in reports),
     }
 
 
@@ -207,7 +208,7 @@ def _operation(case: Case, faults: Sequence[Fault], singles: Sequence[ScenarioRe
                 "preemption_bound": report.explored.bound,
                 "histories": report.schedules,
                 "not_struck": report.strikes.not_struck,
-                "violated": sorted(report.counterexamples),
+                "violated": sorted(report.violating),
             }
             for fault, report in told.items()
         },

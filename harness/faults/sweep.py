@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, product
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from harness.faults.case import Case
 from harness.faults.document import Swept, faults_document, needs_another
 from harness.marketplace.scenario import Scenario
 from harness.marketplace.subject import Subject
-from harness.verify.orders import Order
+from harness.verify.orders import Hurried, Limits, Order, names_of, nobody
 from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
 from harness.verify.run import playable
 from harness.verify.shards import Planned, Shard
@@ -51,8 +51,8 @@ class Sweep:
     """What to sweep. ``pairs`` and ``beside`` are numbers of schedules, ``schedule_files`` the directory for those of
     counterexamples; single faults are tried in every schedule of up to ``bound`` preemptions.
 
-    ``seconds`` ends it earlier; ``shard`` is the part that is to be run, in which an operation's single faults stay
-    together."""
+    ``limits`` end it earlier, by time; ``shard`` is the part that is to be run, in which an operation's single faults
+    stay together. What ``first`` says is true of is hurried (``harness.verify.turns``)."""
 
     subject: Subject
     cases: Sequence[Case]
@@ -65,8 +65,9 @@ class Sweep:
     workers: int = 1
     replays: int = 10
     bound: int = PREEMPTIONS_MAX
-    seconds: float | None = None
+    limits: Limits = field(default_factory=Limits)
     shard: Shard | None = None
+    first: Hurried = nobody
 
 
 def chosen_faults(kinds: Sequence[str] | None, sqlstates: Sequence[str] | None) -> list[Fault]:
@@ -173,10 +174,12 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
                 local=server.local,
                 core=choose_core(number) if server.local else None,
                 scenarios=tuple(plans[number::workers]),
-                seconds=sweep.seconds,
+                seconds=sweep.limits.seconds,
                 seed=sweep.seed,
                 isolation=sweep.isolation,
                 replays=sweep.replays,
+                explaining_s=sweep.limits.explaining_s,
+                first=names_of(plans, sweep.first),
                 sweep_bound=sweep.bound,
             )
             for number in range(workers)
@@ -193,7 +196,7 @@ def run_sweep(server: AnyServer, sweep: Sweep, progress: Progress, on_interrupt:
             faults=sweep.faults,
             wanted={"pairs": sweep.pairs, "beside": sweep.beside},
             seed=sweep.seed,
-            limit_s=sweep.seconds,
+            limits=sweep.limits,
             seconds=time.monotonic() - began,
             interrupted=interrupted,
             reports=reports,

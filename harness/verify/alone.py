@@ -23,6 +23,7 @@ from harness.verify.awaited import RowNames
 from harness.verify.because import because
 from harness.verify.enquiry import Enquiry, seed_of
 from harness.verify.exhibit import show
+from harness.verify.explain import explain
 from harness.verify.onlooker import Onlooker
 from harness.verify.orders import Order, ShareReport
 from harness.verify.prepared import new_database, prepare, telling_of_a_lost_server
@@ -91,6 +92,7 @@ def explore(
                 enquiry.advance_for(0.25)
                 tally = enquiry.campaign.tally
                 tick(scenario.name, tally.schedules, len(tally.findings))
+        explain([enquiry], None)
         report = enquiry.report()
         return ShareReport([report], theatre.reached.told), plan, interrupted.is_set()
 

@@ -166,7 +166,7 @@ def scenario_entry(report: ScenarioReport) -> dict[str, Any]:
         "happened": dict(report.labels),
         "not_exercised": {each: list(labels) for each, labels in report.missing.items() if labels},
         "not_applicable": dict(report.not_applicable),
-        "violated": sorted(report.counterexamples),
+        "violated": sorted(report.violating),
         "hang": report.hang or None,
         "diverged": report.diverged or None,
     }

@@ -12,7 +12,7 @@ from harness.engine.campaign import Campaign, Finding
 from harness.engine.execution import Hang
 from harness.engine.shrink import Shrinker
 from harness.explore.exhaustive import Exhaustive
-from harness.explore.mixture import Mixture
+from harness.explore.mixture import COMPLETE_FIRST, Mixture
 from harness.explore.strategy import Diverged, Strategy
 from harness.marketplace.block import Nemesis
 from harness.marketplace.properties import check, not_applicable
@@ -52,6 +52,22 @@ class Enquiry:
         self._began = time.monotonic()
         self._found_after_s: dict[str, float] = {}
         self._found_after: dict[str, int] = {}
+        self._counterexamples: dict[str, Counterexample] = {}
+
+    @property
+    def few_preemptions_done(self) -> bool:
+        """Nothing is to be had quickly any more: it has broken something, or all schedules of few preemptions were run.
+
+        Also where nobody counts them, because schedules are drawn.
+        """
+        if self.campaign.tally.findings or not isinstance(self.strategy, Exhaustive | Mixture):
+            return True
+        return (self.strategy.completed_bound or 0) >= COMPLETE_FIRST
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How much there is to run, to be compared with that of others: sessions, then steps of the shortest run."""
+        return len(self.scenario.sessions), min(self.campaign.tally.steps, default=0)
 
     @property
     def finished(self) -> bool:
@@ -74,9 +90,9 @@ class Enquiry:
         self.advance(time.monotonic() + seconds)
 
     def report(self) -> ScenarioReport:
+        """What was explored and seen, with the counterexamples of what was explained."""
         tally, scenario = self.campaign.tally, self.scenario
         inapplicable = {}
-        counterexamples = {}
         diverged = str(tally.diverged or "")
         hang = f"{tally.hang.why}\n{tally.hang.picture}" if tally.hang else ""
         if tally.schedules:
@@ -85,8 +101,6 @@ class Enquiry:
             inapplicable = {
                 each: reason for each in scenario.properties if (reason := not_applicable(each, history)) is not None
             }
-            for property_id, finding in tally.findings.items():
-                counterexamples[property_id] = self._explain(finding)
         sampled = tally.drawn["urw"]
         return ScenarioReport(
             name=scenario.name,
@@ -114,7 +128,7 @@ class Enquiry:
             missing={each: missing(scenario.exercised_by(each), tally.labels) for each in scenario.properties},
             not_applicable=inapplicable,
             violating=dict(tally.violating),
-            counterexamples=counterexamples,
+            counterexamples=dict(self._counterexamples),
             hang=hang,
             diverged=diverged,
             strikes=self._strikes,
@@ -133,13 +147,18 @@ class Enquiry:
     def _completed_bound(self) -> int | None:
         return self.strategy.completed_bound if isinstance(self.strategy, Exhaustive | Mixture) else None
 
-    def _explain(self, finding: Finding) -> Counterexample:
+    def explain(self, property_id: str, deadline: float = float("inf")) -> bool:
+        """Make the finding small until the clock says ``deadline``, and tell it; whether it went the same way again."""
+        made = self._counterexamples[property_id] = self._explain(self.campaign.tally.findings[property_id], deadline)
+        return made.reproduced == made.replays
+
+    def _explain(self, finding: Finding, deadline: float) -> Counterexample:
         property_id = finding.violation.property
         completed = self._completed_bound
         # A bound that was completed without breaking the property needs no second proof.
         clean_up_to = None if completed is None else min(completed, finding.preemptions - 1)
         try:
-            shrunk = Shrinker(self._trial, self._judge).shrink(finding, clean_up_to=clean_up_to)
+            shrunk = Shrinker(self._trial, self._judge, deadline=deadline).shrink(finding, clean_up_to=clean_up_to)
             finding, proved, tries = shrunk.finding, shrunk.proved, shrunk.tries
         except (Hang, Diverged):
             proved, tries = False, 0  # the replays below say how faithful the run is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +16,42 @@ from harness.words.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop: after ``seconds`` of exploring, or after ``schedules`` (shared evenly by the scenarios)."""
+    """When to stop: after ``seconds`` of exploring, or after ``schedules`` (shared evenly by the scenarios).
+
+    ``explaining_s`` is for making small what was found (``harness.verify.explain``); None: as long as it takes.
+    """
 
     seconds: float | None = None
     schedules: int | None = None
+    explaining_s: float | None = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """As a run document has them."""
+        more = {} if self.explaining_s is None else {"explaining_seconds": self.explaining_s}
+        return {"seconds": self.seconds, "schedules": self.schedules, **more}
+
+
+Hurried = Callable[[Scenario], bool]
+"""Whether a scenario is hurried (``harness.verify.turns``)."""
+
+
+def nobody(_: Scenario) -> bool:
+    """None is hurried before the others."""
+    return False
+
+
+def names_of(planned: Sequence[tuple[Scenario, int | None]], first: Hurried) -> frozenset[str]:
+    """The names of those that are hurried."""
+    return frozenset(scenario.name for scenario, _ in planned if first(scenario))
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A worker's share: scenarios with the number of schedules that each may run (None: no limit).
 
-    ``core`` is the processor to share with its backends, None to leave the choice to the system.
+    ``core`` is the processor to share with its backends, None to leave the choice to the system. ``explaining_s`` is
+    that of ``Limits``, ``first`` names scenarios that are hurried (``harness.verify.turns``).
     """
 
     dsn: str
@@ -40,6 +65,8 @@ class Order:
     replays: int
     api: MakeApp | None = None
     """How the purchase API is made through which operations are asked for; None: as the subject's [calls] say."""
+    explaining_s: float | None = None
+    first: frozenset[str] = frozenset()
     sweep_bound: int | None = None
     """Set for a fault sweep: scenarios without a number of schedules are run exhaustively up to so many preemptions; of
     the others that number is drawn."""
@@ -91,6 +118,7 @@ class ScenarioReport:
     violating: Mapping[str, int]
     """Property to the number of schedules that broke it."""
     counterexamples: Mapping[str, Counterexample] = field(default_factory=dict)
+    """Of properties that it breaks; of all of them, unless there was no time for more than one run of each property."""
     hang: str = ""
     diverged: str = ""
     strikes: Strikes = field(default_factory=Strikes)

@@ -20,7 +20,7 @@ from harness.requests.requester import ROUTED
 from harness.requests.seats import MakeApp
 from harness.verify.coverage import counted, measured_sites
 from harness.verify.document import shard_entry, subject_entry, verify_document
-from harness.verify.orders import Limits, Order
+from harness.verify.orders import Hurried, Limits, Order, names_of, nobody
 from harness.verify.prepared import new_database, prepare, require_superuser, telling_of_a_lost_server
 from harness.verify.privileges import judge_privileges
 from harness.verify.shards import Planned, Shard
@@ -33,7 +33,8 @@ from harness.words.errors import UsageError
 class Options:
     """What to verify and how far. ``isolation`` is that of scenarios that ask for none; ``workers`` how many processes.
 
-    ``schedule_files`` is the directory for the schedule files of counterexamples, ``shard`` the part that is to be run.
+    ``schedule_files`` is the directory for the schedule files of counterexamples, ``shard`` the part that is to be run,
+    ``first`` what is true of scenarios that are hurried (``harness.verify.turns``).
     """
 
     subject: Subject
@@ -49,6 +50,7 @@ class Options:
     all_scenarios: bool = True
     api: MakeApp | None = None
     shard: Shard | None = None
+    first: Hurried = nobody
 
 
 def playable(
@@ -113,7 +115,7 @@ def verify(server: AnyServer, options: Options, progress: Progress, on_interrupt
             "pinned": orders[0].core is not None,
         },
         seed=options.seed,
-        limits={"seconds": options.limits.seconds, "schedules": options.limits.schedules},
+        limits=options.limits.entry,
         strict=options.strict,
         interrupted=interrupted,
         seconds=time.monotonic() - began,
@@ -163,5 +165,7 @@ def _order(server: AnyServer, dsn: str, options: Options, number: int, share: tu
         seed=options.seed,
         isolation=options.isolation,
         replays=options.replays,
+        explaining_s=options.limits.explaining_s,
+        first=names_of(share, options.first),
         api=options.api,
     )

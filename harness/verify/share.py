@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from harness.db.plan import Plan
 from harness.explore.exhaustive import Exhaustive
@@ -12,13 +12,10 @@ from harness.explore.strategy import Strategy
 from harness.explore.urw import URW
 from harness.marketplace.scenario import Scenario
 from harness.verify.enquiry import Enquiry, seed_of
+from harness.verify.explain import explain
 from harness.verify.orders import Order, ShareReport
 from harness.verify.theatre import Theatre
-
-SLICE_S_MAX = 0.25
-"""How long a scenario runs before the next one of the share has its turn, seconds."""
-ROUNDS_MIN = 4
-"""How many turns every scenario should have, however small the budget."""
+from harness.verify.turns import take_turns
 
 Progress = Callable[[str, int, int], None]
 """Told now and then: a scenario, its schedules so far, how many of its properties are broken."""
@@ -35,7 +32,13 @@ def explore_share(order: Order, plan: Plan, progress: Progress, stopped: Callabl
             for scenario, quota in order.scenarios
         ]
         deadline = float("inf") if order.seconds is None else time.monotonic() + order.seconds
-        _take_turns(enquiries, deadline, progress, stopped)
+
+        def ran(enquiry: Enquiry) -> None:
+            tally = enquiry.campaign.tally
+            progress(enquiry.scenario.name, tally.schedules, len(tally.findings))
+
+        take_turns(enquiries, deadline, ran, stopped, first=order.first)
+        explain(enquiries, order.explaining_s)
         reports = [enquiry.report() for enquiry in enquiries]
         return ShareReport(reports, theatre.reached.told)
 
@@ -46,17 +49,3 @@ def strategy_of(order: Order, scenario: Scenario, quota: int | None) -> Strategy
     if order.sweep_bound is None:
         return Mixture(seed)
     return Exhaustive(order.sweep_bound) if quota is None else URW(seed)
-
-
-def _take_turns(enquiries: Sequence[Enquiry], deadline: float, progress: Progress, stopped: Callable[[], bool]) -> None:
-    going = list(enquiries)
-    turn = min(SLICE_S_MAX, (deadline - time.monotonic()) / (ROUNDS_MIN * len(going)))
-    while going and not stopped():
-        for enquiry in list(going):
-            now = time.monotonic()
-            if now >= deadline or stopped():
-                return
-            enquiry.advance(min(now + turn, deadline))
-            progress(enquiry.scenario.name, enquiry.campaign.tally.schedules, len(enquiry.campaign.tally.findings))
-            if enquiry.finished:
-                going.remove(enquiry)

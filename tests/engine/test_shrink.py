@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from harness.engine.campaign import Campaign, Finding
 from harness.engine.execution import Hang
-from harness.engine.shrink import Shrinker
+from harness.engine.shrink import Shrinker, Shrunk
 from harness.explore.random_walk import RandomWalk
 from harness.explore.replay import Exact
 from harness.words.history import History
@@ -58,6 +60,17 @@ def test_without_tries_nothing_is_proved() -> None:
     shrunk = Shrinker(trial, judge, max_tries=5).shrink(found)
     assert (shrunk.proved, shrunk.tries) == (False, 5)
     assert shrunk.finding.size <= found.size
+
+
+def test_when_the_time_is_over_the_smallest_so_far_is_no_proved_minimum() -> None:
+    trial = to_and_fro()
+    found = find(trial, 1)
+    ticks = itertools.count()
+    shrunk = Shrinker(trial, judge, deadline=8, clock=lambda: next(ticks)).shrink(found)
+    assert not shrunk.proved
+    assert 0 < shrunk.tries <= 8
+    assert shrunk.finding.size <= found.size
+    assert Shrinker(trial, judge, deadline=0).shrink(found) == Shrunk(found, proved=False, tries=0)
 
 
 def test_another_property_that_breaks_on_the_way_is_not_taken_for_it() -> None:
