@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_the_workflow_uses_the_action_as_it_is() -> None:
     assert next(step for step in gate["steps"] if "checkout" in step["uses"])["with"]["fetch-depth"] == 0
     kept = [step for name, step in steps() if name == "nightly" and "upload-artifact" in step.get("uses", "")]
     assert ".hypothesis/" in kept[0]["with"]["path"]
+
+
+def test_the_gate_of_this_repository_has_tests_that_are_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    words = shlex.split(project["tool"]["harness"]["gate"]["tests"])
+    assert words[:3] == ["python", "-m", "pytest"]
+    paths = [word for word in words if word.startswith("tests/")]
+    assert paths
+    assert all((ROOT / path).is_file() for path in paths)
+    steps_of_gate = load(WORKFLOW)["jobs"]["gate"]["steps"]
+    (gate,) = [number for number, step in enumerate(steps_of_gate) if step.get("uses") == "./"]
+    # An input would take their place, and the action itself installs nothing that only tests need.
+    assert "tests" not in steps_of_gate[gate]["with"]
+    assert any("[dev]" in step.get("run", "") for step in steps_of_gate[:gate])
 
 
 def test_each_merged_report_is_of_the_shards_of_its_database_alone() -> None:

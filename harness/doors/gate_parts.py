@@ -21,7 +21,7 @@ from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_na
 from harness.gate.part import COMPARE, FAULTS, LOAD, NAMES, TESTS, VERIFY
 from harness.gate.project_tests import run_tests
 from harness.gate.revision import changed, folder_at, merge_base
-from harness.gate.touched import touched_operations
+from harness.gate.touched import NOTHING, Touched, touched_by
 from harness.load.generator import require_locust
 from harness.load.plan import Plan, find_scenario
 from harness.load.service import require_api
@@ -34,10 +34,14 @@ from harness.verify.run import Options, chosen, playable
 from harness.verify.run import verify as run_verification
 from harness.verify.shards import Shard
 from harness.words.dsn import is_dsn
-from harness.words.errors import UsageError
+from harness.words.errors import CouldNotRun, UsageError
 
 EXPLORING = 0.7
-"""The part of its time in which something explores: the rest is for a server, and for making small what was found."""
+"""The part of its time in which something explores: the rest is for a server, and for what was found."""
+EXPLAINING = 0.2
+"""The part in which that is made small. When it is over the smallest so far is shown, and called no minimum."""
+REPLAYS = 3
+"""How often a run that breaks something is made again, to see that it goes the same way."""
 DRAWN = 60
 """Schedules with two faults, and as many with a fault beside another client."""
 LOADED = "marketplace_mix"
@@ -47,6 +51,8 @@ LOAD_AROUND_S = 6.0
 LOAD_USERS = 16
 COMPARE_S_MIN = 10.0
 """With less, nothing can be told of functions."""
+LEAST_S = {LOAD: LOAD_S_MIN + LOAD_AROUND_S, COMPARE: COMPARE_S_MIN}
+"""What a part takes at least, seconds."""
 
 
 class LeftOut(Exception):
@@ -85,6 +91,14 @@ class Asked:
         files = changed(self.base_seen, [self.folder, *self.subject.migrations], self.folder)
         return [{**each, "file": _from_here(Path(each["file"]))} for each in files]
 
+    @cached_property
+    def touched(self) -> Touched:
+        """What the change has touched of the subject; nothing where nobody knows the change."""
+        try:
+            return touched_by(self.changed, self.subject.calls, self.subject.migrations)
+        except CouldNotRun:
+            return NOTHING  # the comparison, if it was asked for, will say so
+
     @property
     def folder(self) -> Path:
         """The subject's."""
@@ -118,24 +132,30 @@ def _tests(asked: Asked, given_s: float) -> Mapping[str, Any]:
 
 
 def _verify(asked: Asked, given_s: float) -> Mapping[str, Any]:
-    exploring = given_s * EXPLORING
+    limits = _limits(given_s)
     options = Options(
         subject=asked.subject,
         scenarios=scenarios_of(None, asked.scenario_files),
-        limits=Limits(seconds=exploring),
+        limits=limits,
         schedule_files=asked.schedule_files,
         seed=asked.seed,
         isolation=asked.isolation,
         workers=asked.workers,
+        replays=REPLAYS,
         shard=asked.shard,
+        first=asked.touched.concerns,
     )
     names = [scenario.name for scenario, _ in chosen(options, playable(asked.subject, options.scenarios)[0])]
-    with opened(asked.database) as server, Progress(sys.stderr, names, exploring, None) as shown:
+    with opened(asked.database) as server, Progress(sys.stderr, names, limits.seconds, None) as shown:
         return run_verification(server, options, shown.update, shown.interrupted)
 
 
+def _limits(given_s: float) -> Limits:
+    return Limits(seconds=given_s * EXPLORING, explaining_s=given_s * EXPLAINING)
+
+
 def _faults(asked: Asked, given_s: float) -> Mapping[str, Any]:
-    exploring = given_s * EXPLORING
+    limits = _limits(given_s)
     sweep = Sweep(
         asked.subject,
         chosen_cases(cases(), None),
@@ -146,10 +166,12 @@ def _faults(asked: Asked, given_s: float) -> Mapping[str, Any]:
         seed=asked.seed,
         isolation=asked.isolation,
         workers=asked.workers,
-        seconds=exploring,
+        replays=REPLAYS,
+        limits=limits,
         shard=asked.shard,
+        first=asked.touched.concerns,
     )
-    with opened(asked.database) as server, Progress(sys.stderr, playable_names(sweep), exploring, None) as shown:
+    with opened(asked.database) as server, Progress(sys.stderr, playable_names(sweep), limits.seconds, None) as shown:
         return run_sweep(server, sweep, shown.update, shown.interrupted)
 
 
@@ -190,14 +212,13 @@ def _compare(asked: Asked, given_s: float) -> Mapping[str, Any]:
     with TemporaryDirectory(prefix="harness-compare-") as scratch:
         before = find_version(f"{base}:{below}", bundled("sql"), Path(scratch))
         able = plan_for([before.subject, asked.subject], asked.seed).operations
-        touched = touched_operations(asked.subject.calls, asked.subject.migrations, asked.changed)
         options = Comparison(
             base=before,
             candidate=Version(asked.subject.name, asked.subject),
             budget_s=budget_s,
             seed=asked.seed,
             # The fewer functions, the more can be told of each in the same time.
-            operations=tuple(name for name in touched if name in able),
+            operations=tuple(name for name in asked.touched.operations if name in able) if asked.touched.only else (),
         )
         shown = Progress(sys.stderr, ["compare"], budget_s, None, words=("round", "rounds"))
         with opened(asked.database) as server, telling_of_a_lost_server(), shown:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.doors.asking import cases, require_writable, scenarios_of
-from harness.doors.gate_parts import Asked, LeftOut, run_part, tell
+from harness.doors.gate_parts import LEAST_S, Asked, LeftOut, run_part, tell
 from harness.doors.github import on_github, tell_github
 from harness.doors.saving import Saving
 from harness.gate.budget import Budget
@@ -44,7 +44,7 @@ def gate(
         why = _not_here(asked, name)
         if why:
             parts.append(Part(name, Status.LEFT_OUT, why))
-        elif interrupted or (_red(parts) and budget.spent > budget_s):
+        elif interrupted or (_red(parts) and (budget.spent > budget_s or budget.of(name) < LEAST_S.get(name, 0.0))):
             parts.append(Part(name, Status.NOT_RUN, INTERRUPTED if interrupted else SPENT))
         else:
             parts.append(_ran(asked, name, budget))
@@ -65,6 +65,7 @@ def gate(
         seed=asked.seed,
         shard=asked.shard,
         interrupted=interrupted,
+        touched=asked.touched,
         scenario_files=None if asked.scenario_files is None else str(asked.scenario_files),
     )
     return saving.ended(document, *([tell_github] if annotate or on_github() else []))
@@ -74,7 +75,7 @@ def _red(parts: Sequence[Part]) -> bool:
     return any(part.exit_code is ExitCode.VIOLATED for part in parts)
 
 
-SPENT = "the budget is spent, and a violation is found"
+SPENT = "a violation is found, and too little of the budget is left"
 """Why a part is not begun any more: what it could say does not change the verdict."""
 INTERRUPTED = "interrupted"
 """Why a part did not run, or not to its end."""

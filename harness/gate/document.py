@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.gate.part import Part, gravest
+from harness.gate.touched import NOTHING, Touched
 from harness.verify.shards import Shard
 from harness.words.errors import ExitCode
 from harness.words.verdict import OF_CODE
@@ -29,11 +30,12 @@ def gate_document(
     shard: Shard | None,
     interrupted: bool,
     scenario_files: str | None = None,
+    touched: Touched = NOTHING,
 ) -> dict[str, Any]:
     """The whole document. ``base`` is the commit that the change began at, where it is known.
 
     ``files`` is where the files of the subject's SQL lie, by their names; ``changed`` are those that were touched.
-    ``scenario_files`` is the folder that was given for scenarios.
+    ``scenario_files`` is the folder that was given for scenarios; scenarios that ``touched`` concerns were hurried.
     ``meanings`` of properties and ``theories`` of scenarios and operations are kept of what is broken.
     """
     entries = [part.entry for part in parts]
@@ -60,6 +62,7 @@ def gate_document(
             name: theories[name.partition("~")[0]] for _, name in broken if name.partition("~")[0] in theories
         },
         "parts": entries,
+        **({"hurried": touched.entry} if touched.functions else {}),
         **({} if scenario_files is None else {"scenario_files": scenario_files}),
         **({} if shard is None else {"shard": {"index": shard.index, "of": shard.of}}),
     }

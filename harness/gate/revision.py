@@ -44,7 +44,7 @@ def changed(base: str, paths: Iterable[Path], directory: Path) -> list[dict[str,
     """The files in ``paths`` that are not what they were at ``base``, each with what is different.
 
     ``lines`` are those that are new, or before which some are gone; ``diff`` is git's text, without context and cut at
-    ``DIFF_LINES_MAX``. A file that git does not know yet counts, without lines. Raises ``CouldNotRun``.
+    ``DIFF_LINES_MAX``. A file that git does not know yet counts, with all its lines. Raises ``CouldNotRun``.
     """
     named = [str(path) for path in paths]
     root = Path(_required(directory, "rev-parse", "--show-toplevel"))
@@ -52,7 +52,7 @@ def changed(base: str, paths: Iterable[Path], directory: Path) -> list[dict[str,
     touched = _names(_required(directory, "diff", "--name-only", "--no-relative", *_PLAIN, "-z", base, "--", *named))
     new = _names(_required(directory, "ls-files", "--full-name", "--others", "--exclude-standard", "-z", "--", *named))
     files = [_changed_file(root, name, base) for name in touched]
-    return files + [{"file": str(root / name), "lines": [], "diff": ""} for name in new]
+    return files + [{"file": str(root / name), "lines": _all_lines(root / name), "diff": ""} for name in new]
 
 
 def folder_at(base: str, folder: Path) -> str | None:
@@ -71,6 +71,10 @@ _PLAIN = ("--no-color", "--no-ext-diff", "--no-renames")
 
 def _names(text: str) -> list[str]:
     return [name for name in text.split("\0") if name]
+
+
+def _all_lines(path: Path) -> list[int]:
+    return [*range(1, len(path.read_bytes().splitlines()) + 1)]
 
 
 def _changed_file(root: Path, name: str, base: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def render_gate(document: Document, *, width: int = 100, colour: bool = False, a
     """A run document (harness-gate, version 1) on a page of ``width`` columns."""
     paper = page(width, colour=colour, ascii_only=ascii_only)
     verdict = [paper.ink(line, headline_style(document)) for line in paper.wrap(headline(document))]
-    lines = [*verdict, *paper.wrap(totals(document)), "", *_parts(paper, document)]
+    lines = [*verdict, *paper.wrap(totals(document)), *paper.wrap(order(document)), "", *_parts(paper, document)]
     for name, found in findings(document):
         for showing in runs_of(found):
             lines += ["", *shown(paper, found, showing)]
@@ -62,7 +62,9 @@ def headline(document: Document) -> str:
         "not_exercised": f"NOT EXERCISED: {part}{name} does not pass the gate",
         "inconclusive": f"INCONCLUSIVE: {part}{name} does not pass the gate",
     }[document["verdict"]]
-    red = [each["part"] for each in document["parts"] if each["exit_code"]]
+    red = [
+        each["part"] for each in document["parts"] if each["exit_code"] and each["exit_code"] == document["exit_code"]
+    ]
     return said + (f" ({', '.join(red)})" if red else "") + (" (interrupted)" if document["interrupted"] else "")
 
 
@@ -71,6 +73,15 @@ def totals(document: Document) -> str:
     base = f", against {document['base'][:12]}" if document["base"] else ""
     budget = seconds(document["budget_seconds"])
     return f"{seconds(document['seconds'])} of a budget of {budget}, seed {document['seed']}{base}"
+
+
+def order(document: Document) -> str:
+    """Which scenarios were explored before the others, in a sentence; nothing where there was no reason for any."""
+    hurried = document.get("hurried")
+    if not hurried or not hurried["operations"]:
+        return ""
+    functions, operations = (", ".join(hurried[each]) for each in ("functions", "operations"))
+    return f"explored first: scenarios that come to {functions}, which the change has touched ({operations})"
 
 
 def result(part: Document) -> str:

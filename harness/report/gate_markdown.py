@@ -11,6 +11,7 @@ from harness.report.counterexamples import Showing, provenance, reason, replay_l
 from harness.report.gate import (
     findings,
     headline,
+    order,
     parts_in,
     result,
     runs_of,
@@ -34,7 +35,8 @@ Document = Mapping[str, Any]
 
 def gate_markdown(document: Document) -> str:
     """A run document (harness-gate, version 1) as Markdown of less than ``BYTES_MAX`` bytes."""
-    lines = [f"## harness gate: {plain(headline(document))}", "", plain(totals(document)), ""]
+    lines = [f"## harness gate: {plain(headline(document))}", "", *_in_short(document)]
+    lines += [plain("; ".join(each for each in (totals(document), order(document)) if each)), ""]
     lines += ["| part | verdict | time | |", "|---|---|---|---|"]
     lines += [
         f"| {each['part']} | **{verdict_of(each)}** | {times(each)} | {plain(result(each))} |"
@@ -61,6 +63,45 @@ def located(document: Document, counterexample: Document) -> Place | None:
     return guilty_place(counterexample, Sources(functions, document["files"], changed))
 
 
+def _in_short(document: Document) -> Iterator[str]:
+    """What is wrong, where, and how to see it: a paragraph for each run that breaks something."""
+    for _, found in findings(document):
+        for showing in runs_of(found):
+            counterexample = showing.counterexample
+            ids = ", ".join(f"**{each['id']}**" for each in showing.properties)
+            where = located(document, counterexample)
+            place = "" if where is None else f" Look at {_place(where)}."
+            # That no serial order ends like that says least of what went wrong.
+            plainest = min(showing.properties, key=lambda each: each["id"] == "serializable")
+            how = ". ".join(plain(each) for each in (reason(plainest), _how(counterexample)) if each)
+            yield f"- {ids}: {how}.{place} Replay it: `{_replay(document, found, counterexample)}`"
+            yield ""
+
+
+def _how(counterexample: Document) -> str:
+    """How it came, in a sentence: the story's own, or else who was stopped where; nothing where nobody was."""
+    if because := counterexample.get("because"):
+        return str(because["sentence"])
+    steps = counterexample["story"]["steps"]
+    step = next((each for each in steps if each.get("preempts")), None)
+    if step is None:
+        return ""
+    stopped = step["preempts"]
+    last = [each for each in steps[: steps.index(step)] if each["session"] == stopped][-1]
+    function, _, line = last["where"].rpartition(":")
+    inside = f" (line {line} of {function.partition('(')[0].rpartition('.')[2]})" if function else ""
+    return f"{stopped} was stopped after step {last['step']}{inside}, and {step['session']} took step {step['step']}"
+
+
+def _place(where: Place) -> str:
+    name = where.function.partition("(")[0].rpartition(".")[2]
+    return f"`{where}`" + (f" in `{name}`" if where.file else "") + (", which this change has touched" * where.touched)
+
+
+def _replay(document: Document, found: Document, counterexample: Document) -> str:
+    return f"{replay_line(found, counterexample)}{_scenario_files(document)} --step"
+
+
 def _shown(document: Document, found: Document, showing: Showing, *, picture: bool) -> Iterator[str]:
     counterexample = showing.counterexample
     yield f"### Broken: {', '.join(each['id'] for each in showing.properties)}"
@@ -69,15 +110,17 @@ def _shown(document: Document, found: Document, showing: Showing, *, picture: bo
         meaning = document["meanings"].get(each["id"])
         demanded = f" (demanded: {plain(meaning)})" if meaning else ""
         yield f"- **{each['id']}**: {plain(reason(each))}{demanded}"
-    if sentence := counterexample.get("because", {}).get("sentence"):
-        yield f"- {plain(sentence)}"
+    if how := _how(counterexample):
+        yield f"- how it came: {plain(how)}"
+    for serial in counterexample.get("serial_orders", ())[:1]:
+        yield f"- right would be, one after the other ({plain('; '.join(serial['order']))}): {plain(serial['ends'])}"
     yield ""
     if theory := document["theories"].get(counterexample["scenario"]):
         yield f"Scenario `{counterexample['scenario']}`: {plain(theory)}"
         yield ""
     where = located(document, counterexample)
     if where is not None:
-        yield f"Look at `{where}`" + (", which this change has touched:" if where.touched else ":")
+        yield f"Look at {_place(where)}:"
         yield ""
         yield fenced(where.statement, "sql")
         yield ""
@@ -90,13 +133,13 @@ def _shown(document: Document, found: Document, showing: Showing, *, picture: bo
     yield ""
     yield f"{plain('; '.join(provenance(counterexample)))}."
     yield ""
-    yield "Find it again on your machine, from nothing:"
+    yield "Find it again on your machine, in a checkout of this change:"
     yield ""
     yield fenced(again(document, counterexample), "sh")
     yield ""
-    yield "Or run this very schedule, step by step; its file is in `reports/`, among the artifacts of the run:"
+    yield "Or run this very schedule, step by step; its file is an artifact of the run, to be unpacked into `reports/`:"
     yield ""
-    yield fenced(f"{replay_line(found, counterexample)}{_scenario_files(document)} --step", "sh")
+    yield fenced(_replay(document, found, counterexample), "sh")
 
 
 def _changes(document: Document) -> Iterator[str]:
@@ -120,7 +163,7 @@ def again(document: Document, counterexample: Document) -> str:
     level = counterexample["isolation"]
     isolation = "" if level == "read committed" else f" --isolation {shlex.quote(level)}"
     if "~" not in scenario:
-        asked = f"{shlex.quote(scenario)} --subject {subject} --preemptions {counterexample['preemptions']}"
+        asked = f"{shlex.quote(scenario)} --subject {subject} {_until_found(document, counterexample)}"
         return f"harness explore {asked}{isolation}{_scenario_files(document)}"
     # Of a fault sweep: the operation, what struck it, and whether another client was there.
     operation, *struck = scenario.split("~")
@@ -133,6 +176,13 @@ def again(document: Document, counterexample: Document) -> str:
     words += [] if len(pairs) > 1 else ["--pairs 0"]
     words += [] if beside and len(pairs) == 1 else ["--beside 0"]
     return f"harness faults {' '.join(words)} --crashes 0{isolation}"
+
+
+def _until_found(document: Document, counterexample: Document) -> str:
+    """All schedules of so few preemptions; where there may be too many of those, as many as it took."""
+    if counterexample["proved_minimum"] or counterexample["preemptions"] <= 1:
+        return f"--preemptions {counterexample['preemptions']}"
+    return f"--strategy mixture --seed {document['seed']} --max {counterexample['found_after_schedules']}"
 
 
 def _scenario_files(document: Document) -> str:

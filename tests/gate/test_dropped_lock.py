@@ -57,7 +57,10 @@ def test_it_is_found_and_told(server: AnyServer, tmp_path: Path) -> None:
     shown = next(each["counterexample"] for each in found["properties"] if each["counterexample"])
     assert document["exit_code"] == 1
     assert "### Broken: " in summary
-    assert f"Look at `{path}:{number + 1}`, which this change has touched:" in summary
+    place = f"Look at `{path}:{number + 1}` in `complete_credit_lead_purchase`, which this change has touched"
+    first = next(line for line in summary.splitlines() if line.startswith("- **"))
+    assert f"{place}. Replay it: `harness replay {shown['file']}" in first
+    assert f"\n{place}:\n" in summary
     assert f"-{lines[number].rstrip().removesuffix(';')}{LOCK};\n+{lines[number]}" in summary
     assert f"::error file={path},line={number + 1}," in errors_on_lines(document)[0]
     command = again(document, shown)

@@ -192,7 +192,24 @@ def test_with_the_budget_spent_and_a_violation_found_nothing_more_is_begun(gates
 
     assert gates.run({VERIFY: slow}) == 1
     assert gates.parts[FAULTS] == ("not_run", 3)
-    assert gates.document["parts"][2]["why"] == "the budget is spent, and a violation is found"
+    assert gates.document["parts"][2]["why"] == "a violation is found, and too little of the budget is left"
+
+
+def test_with_a_violation_found_no_part_begins_that_needs_more_than_is_left(gates: Gates) -> None:
+    def slow(_asked: Asked, _given: float) -> Mapping[str, Any]:
+        gates.clock += 82
+        return says(document("violated_two"))(_asked, _given)
+
+    assert gates.run({VERIFY: slow}) == 1
+    assert [gates.parts[name][0] for name in (FAULTS, LOAD, COMPARE)] == ["ran", "not_run", "not_run"]
+    gates.clock = 0
+
+    def late(_asked: Asked, _given: float) -> Mapping[str, Any]:
+        gates.clock += 82
+        return HOLDS(_asked, _given)
+
+    assert gates.run({VERIFY: late}) == 0
+    assert gates.parts[LOAD] == ("ran", 0)
 
 
 def test_a_part_that_was_interrupted_is_kept(gates: Gates) -> None:

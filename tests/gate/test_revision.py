@@ -55,7 +55,7 @@ def test_what_is_not_committed_counts_and_what_is_gone(repository: Path) -> None
     (repository / "sql" / "new.sql").write_text("x\n")
     (repository / "other.sql").write_text("x\n")
     files = changed("main~1", [repository / "sql"], repository)
-    assert [(Path(each["file"]).name, each["lines"]) for each in files] == [("f.sql", [1]), ("new.sql", [])]
+    assert [(Path(each["file"]).name, each["lines"]) for each in files] == [("f.sql", [1]), ("new.sql", [1])]
     (repository / "sql" / "f.sql").unlink()
     (gone, _) = changed("main~1", [repository / "sql"], repository)
     assert gone["file"].endswith("/sql/f.sql")
@@ -78,7 +78,7 @@ def test_files_of_any_name_are_named_as_they_are(repository: Path, setting: str)
     files = changed(base, [folder], folder)
     assert {each["file"]: (each["lines"], each["diff"]) for each in files} == {
         **{str(folder / name): ([1], "@@ -1 +1 @@\n-a\n+b") for name in NAMES},
-        **{str(folder / f"new {name}"): ([], "") for name in NAMES},
+        **{str(folder / f"new {name}"): ([1], "") for name in NAMES},
     }
 
 

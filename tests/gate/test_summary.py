@@ -12,6 +12,7 @@ import pytest
 from harness.cli import app
 from harness.doors.github import SUMMARY, append_summary, tell_github
 from harness.gate.part import Part
+from harness.gate.touched import Touched
 from harness.report.counterexamples import replay_line
 from harness.report.gate import advice
 from harness.report.gate_markdown import BYTES_MAX, again, gate_markdown, located, within
@@ -59,6 +60,40 @@ def test_it_tells_what_is_broken_where_and_how_to_see_it() -> None:
     assert again(document, shown) in text
     assert f"harness replay {shown['file']}" in text
     assert text.count("```") % 2 == 0
+
+
+def test_before_anything_else_it_says_what_is_wrong_where_and_how_to_replay_it() -> None:
+    document = broken(touched=Touched(("complete_credit_lead_purchase",), ("complete_credit", "buy")))
+    text = gate_markdown(document)
+    before = text.partition("| part |")[0]
+    shown = counterexample(document)
+    assert f"`harness replay {shown['file']} --subject sql/mine --step`" in before
+    assert f" Look at `{located(document, shown)}`" in before
+    assert "explored first: scenarios that come to complete\\_credit\\_lead\\_purchase" in before
+    assert "was stopped after step" in before
+    shown["because"] = {"sentence": "bob did it", "steps": [3]}
+    document["parts"][1]["document"]["properties"][0]["counterexample"] = shown
+    assert "bob did it" in gate_markdown(document).partition("| part |")[0]
+    assert "explored first" not in gate_markdown(broken())
+
+
+def test_it_says_how_it_should_have_ended() -> None:
+    document = broken()
+    order = {"order": ["alice: Buy", "bob: Buy"], "ends": "alice is told ok", "differs": "bob was told ok"}
+    for each in document["parts"][1]["document"]["properties"]:
+        if each["counterexample"]:
+            each["counterexample"]["serial_orders"] = [order, {**order, "ends": "another"}]
+    text = gate_markdown(document)
+    assert "- right would be, one after the other (alice: Buy; bob: Buy): alice is told ok\n" in text
+    assert "another" not in text
+
+
+def test_where_too_many_schedules_may_be_left_it_is_found_again_by_as_many_as_it_took() -> None:
+    shown = {**counterexample(broken()), "preemptions": 3, "proved_minimum": False, "found_after_schedules": 41}
+    command = again(broken(), shown)
+    assert command.endswith(" --strategy mixture --seed 3 --max 41")
+    understood(command)
+    assert again(broken(), {**shown, "proved_minimum": True}).endswith(" --preemptions 3")
 
 
 def test_it_looks_where_a_client_was_stopped_when_nobody_knows_better() -> None:

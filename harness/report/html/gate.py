@@ -7,7 +7,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.gate import findings, headline, result, runs_of, times, totals, verdict_of, whole_text, without_run
+from harness.report.gate import (
+    findings,
+    headline,
+    order,
+    result,
+    runs_of,
+    times,
+    totals,
+    verdict_of,
+    whole_text,
+    without_run,
+)
 from harness.report.gate_markdown import again, located
 from harness.report.html.runs import runs
 from harness.report.html.shell import MOODS, Body, Mood, Section, rendered
@@ -23,7 +34,7 @@ def body(document: Document) -> Body:
         title=f"{document['subject']['name']}: gate",
         verdict=headline(document),
         mood=MOODS.get(document["verdict"], "doubt"),
-        facts=[totals(document)],
+        facts=[each for each in (totals(document), order(document)) if each],
         sections=[
             Section("parts", "Parts", parts(document)),
             *(Section(f"broken-{name}", f"What broke: {name}", runs(part)) for name, part in found if runs_of(part)),
