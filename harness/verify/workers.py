@@ -51,7 +51,7 @@ def run_workers(
         with _interrupts_held_back():
             for order in orders:
                 ours, theirs = context.Pipe()
-                # The order comes later: with a large argument start() waits until a new process has imported everything.
+                # The order comes later: with a large argument start() waits until a new process has imported all.
                 process: BaseProcess = context.Process(target=_work, args=(stop, theirs), daemon=True)
                 process.start()
                 theirs.close()
