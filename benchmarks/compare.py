@@ -3,11 +3,11 @@
     python -m benchmarks.compare [--runs 100] [--plants 50] [--only aa,cpu,lock,index] [--out FILE]
 
 `aa` is the reference against itself. The others are the reference with one thing in complete_credit_lead_purchase:
-`cpu` a loop that adds 10 % to its processor time (calibrated first, by measuring both), `lock` one more SELECT ... FOR
-UPDATE, `index` the index of reservations dropped. Each run is `harness compare` from an empty server to its document,
-all functions, its own seed. One JSON line per run is appended, so that it can be interrupted and go on; what is there
-already counts. Exit 1 when more than 2 of 100 A/A runs say slower, or a plant is found in less than 48 of 50, or
-without its cause.
+`cpu` a loop that adds 10 % to its processor time (calibrated first, by measuring both), `lock` one more SELECT ...
+FOR UPDATE, `index` the index of reservations dropped. Each run is `harness compare` from an empty server to its
+document, all functions, its own seed; one of a plant ends with the first that is slower (--fail-fast). One JSON line
+per run is appended, so that it can be interrupted and go on; what is there already counts. Exit 1 when more than 2 of
+100 A/A runs say slower, or a plant is found in less than 48 of 50, or without its cause.
 """
 
 from __future__ import annotations
@@ -71,7 +71,12 @@ def run(candidate: Subject, seed: int, budget_s: float, operations: tuple[str, .
     """One whole run."""
     base = load_subject("reference", bundled("sql"))
     options = Options(
-        Version("reference", base), Version(candidate.name, candidate), budget_s, seed=seed, operations=operations
+        Version("reference", base),
+        Version(candidate.name, candidate),
+        budget_s,
+        seed=seed,
+        operations=operations,
+        fail_fast=not operations,
     )
     with provision() as server:
         return compare(server, options, lambda *_: None)

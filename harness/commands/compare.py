@@ -21,6 +21,7 @@ def compare(
     budget: str | None = None,
     seed: Whole = 0,
     strict: bool = False,
+    fail_fast: bool = False,
     leads: Positive = 50_000,
     database: Database = "auto",
     dsn: Dsn = None,
@@ -46,6 +47,8 @@ def compare(
         of the ids, and of the order of the rounds
     strict:
         exit 6 when it cannot be told of some function
+    fail_fast:
+        end with the first operation that is slower
     leads:
         how many are in the tables, at least; the calls of all rounds need some 15,000
     baseline:
@@ -61,6 +64,7 @@ def compare(
         budget_s=seconds(budget or "30s"),
         seed=seed,
         strict=strict,
+        fail_fast=fail_fast,
         leads=leads,
         database=place(dsn, database),
         baseline=baseline,

@@ -27,6 +27,7 @@ CONTROL_EVERY = 3
 """The control takes part in so many calls less: what it is to show is whether all is well, and not how well."""
 
 USED_UP = "the stock is used up"
+ENOUGH = "another is slower, and that was enough"
 
 Tick = Callable[[str, int, int], None]
 """Hears of an operation, its rounds so far, and whether it is slower (0 or 1)."""
@@ -72,25 +73,32 @@ def run_rounds(
     until: float,
     tick: Tick,
     figures: Sequence[Figure] = FIGURES,
+    *,
+    fail_fast: bool = False,
     now: Callable[[], float] = monotonic,
 ) -> tuple[list[Course], bool]:
     """Measure until everything is decided, the stock is used up or ``now`` says ``until``.
 
-    ``databases`` is side to database. Returns the courses in the plan's order, and whether Ctrl-C ended it early.
+    With ``fail_fast`` also when the first is slower. ``databases`` is side to database. Returns the courses in the
+    plan's order, and whether Ctrl-C ended it early.
     """
     courses = [Course(operation) for operation in plan.operations]
     random, interrupted = Random(plan.stock.seed), False
+
+    def over() -> bool:
+        return now() >= until or (fail_fast and any(course.slower for course in courses))
+
     try:
         for course in courses:
             _warm(course, sides)
         live = [course for course in courses if not course.reason]
         alphas = shared(len(courses), figures)
         going = list(live)
-        while going and now() < until:
+        while going and not over():
             turns = [course for course in going for _ in range(SUSPECTED if course.suspected else 1)]
             random.shuffle(turns)
             for course in turns:
-                if now() >= until:
+                if over():
                     break
                 if not _goes_on(course, plan):
                     continue
@@ -101,7 +109,10 @@ def run_rounds(
             going = [each for each in going if _goes_on(each, plan)]
     except KeyboardInterrupt:
         interrupted = True
+    enough = fail_fast and any(course.slower for course in courses)
     for course in courses:
+        if enough and not course.decided:
+            course.reason = course.reason or ENOUGH
         if course.measured and not course.decided:
             course.verdict = judge(course.measured, shared(len(courses), figures), figures)
     return courses, interrupted

@@ -56,6 +56,8 @@ class Options:
     budget_s: float
     seed: int = 0
     strict: bool = False
+    fail_fast: bool = False
+    """End with the first operation that is slower."""
     operations: tuple[str, ...] = ()
     leads: int = LEADS
     rounds: int = ROUNDS_MAX
@@ -71,7 +73,14 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
         functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
         figures = FIGURES_OF[options.profile]
         courses, interrupted = run_rounds(
-            sides, plan, counting, databases, began + options.budget_s * ROUNDS_SHARE, tick, figures
+            sides,
+            plan,
+            counting,
+            databases,
+            began + options.budget_s * ROUNDS_SHARE,
+            tick,
+            figures,
+            fail_fast=options.fail_fast,
         )
         waits: Mapping[str, Mapping[str, float]] = {}
         found: dict[str, list[dict[str, Any]]] = {}

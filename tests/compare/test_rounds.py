@@ -11,7 +11,7 @@ import pytest
 
 from harness.compare.calls import CallFailed
 from harness.compare.plan import Plan, plan_for
-from harness.compare.rounds import Course, run_rounds
+from harness.compare.rounds import ENOUGH, Course, run_rounds
 from harness.compare.side import Side
 from harness.compare.verdict import Measures, Word
 from harness.marketplace.subject import load_subject
@@ -68,6 +68,18 @@ def test_the_seed_decides_who_is_called_when() -> None:
     assert one == same != other
     firsts = {one[place].split()[0] for place in range(0, len(one) - 3)}
     assert firsts == set(NAMES)
+
+
+def test_it_can_end_with_the_first_that_is_slower() -> None:
+    plan = plan_for([REFERENCE], 0, only=("mark_sold", "top_up"))
+    sides = [Made(name, plan, 1.2 if name == "candidate" else 1.0, lambda _: None, []) for name in NAMES]
+    databases = {name: name for name in NAMES}
+    courses, _ = run_rounds(sides, plan, None, databases, monotonic() + 60, lambda *_: None, fail_fast=True)
+    (slower,) = [each for each in courses if each.slower]
+    (other,) = [each for each in courses if not each.slower]
+    assert (slower.reason, other.reason) == ("", ENOUGH)
+    assert other.verdict is not None
+    assert other.verdict.word is Word.CANNOT_TELL
 
 
 def test_what_looks_slower_gets_more_rounds() -> None:

@@ -186,7 +186,7 @@ def outcomes(connection: Connection[Any]) -> list[Outcome]:
     return found
 
 
-@settings(max_examples=sized(60, 1000), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sized(40, 1000), suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies(), asked=st.booleans())
 def test_a_generated_function_does_the_same_with_points(connection: Connection[Any], body: str, asked: bool) -> None:
     head = "CREATE OR REPLACE FUNCTION g.f(n integer) RETURNS SETOF integer LANGUAGE plpgsql AS"

@@ -21,7 +21,7 @@ from harness.words.errors import UsageError
 from tests.db.traces import clean_base, environment
 from tests.sizes import sized
 
-ROUNDS = sized(15, 50)
+ROUNDS = sized(10, 50)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from harness.load.sample import Sample, SampleFile, SampleWriter
 from harness.words.errors import UsageError
 from tests.sizes import sized
 
-OPERATIONS = sized(20_000, 100_000)
+OPERATIONS = sized(10_000, 100_000)
 
 
 def checked(maker: Maker) -> HistoryVerdict:
