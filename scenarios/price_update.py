@@ -16,7 +16,7 @@ against_validate = Scenario(
     theory="A lead whose price is being changed is not sold: validate may wait a moment, but must not refuse.",
     start=Start({"A": Decimal(50)}, {"L1": LeadStart(Decimal(10))}),
     sessions={"seller": [UpdatePrice("L1", Decimal(12))], "alice": [Validate("A", ("L1",))]},
-    properties=("serializable", "no-deadlock", "no-hang", "no-false-conflict"),
+    properties=("serializable", "no-deadlock", "no-hang", "fails-fast", "no-false-conflict"),
     happened=("overlap", "ok:UpdatePrice", "ok:Validate"),
 )
 

@@ -10,11 +10,10 @@ DECLARE
 BEGIN
   -- In the order of the keys, not of the ids: should two leads ever share a key, there is still no circle.
   FOR lead_key IN SELECT hashtextextended(lead_id::text, 20260205) FROM unnest(p_lead_ids) AS lead_id ORDER BY 1 LOOP
-    IF NOT pg_try_advisory_xact_lock(lead_key) THEN
-      IF NOT p_wait THEN
-        RAISE EXCEPTION 'lead_busy' USING ERRCODE = 'lock_not_available', HINT = 'Another buyer is at it. Try again.';
-      END IF;
+    IF p_wait THEN
       PERFORM pg_advisory_xact_lock(lead_key);
+    ELSIF NOT pg_try_advisory_xact_lock(lead_key) THEN
+      RAISE EXCEPTION 'lead_busy' USING ERRCODE = 'lock_not_available', HINT = 'Another buyer is at it. Try again.';
     END IF;
   END LOOP;
   -- Against price changes and the like. Items that refer to a lead do not conflict with NO KEY UPDATE.

@@ -482,6 +482,32 @@ def test_to_wait_for_one_with_whom_nothing_is_shared_is_a_stall() -> None:
     assert broken(replace(at_once(TWO_BUYERS, outcomes, history.final), events=(waits(1, 1, 0),))) == {"no-hang"}
 
 
+def asked(start: Start, other: Operation, waiter: int, leads: tuple[str, ...] = ("L1", "L2")) -> History:
+    """Bob validates beside another operation; one of the two waits for the other."""
+    history = at_once(start, [(other, OK), (Validate("B", leads), OK)], ended(start, other))
+    return replace(history, events=(waits(1, waiter, 1 - waiter), waits(2, waiter, 1 - waiter)))
+
+
+@pytest.mark.parametrize(
+    ("start", "other"), [(TWO_BUYERS, BUY_P), (PENDING, COMPLETE_P), (TWO_BUYERS, MarkSold(("L1",)))]
+)
+def test_a_validation_that_waits_for_another_buyer_does_not_fail_fast(start: Start, other: Operation) -> None:
+    history = asked(start, other, 1)
+    assert broken(history) == {"fails-fast"}
+    assert len(check(history, ("fails-fast",))) == 1
+    assert why(history, "fails-fast").endswith("instead of being told that another buyer is at L1")
+
+
+def test_a_validation_may_wait_for_a_seller_and_a_buyer_for_a_validation() -> None:
+    assert broken(asked(TWO_BUYERS, UPDATE, 1)) == set()
+    assert broken(asked(TWO_BUYERS, BUY_P, 0)) == set()
+    assert not_applicable("fails-fast", serially(TWO_BUYERS, [BUY_P, UPDATE])) is not None
+
+
+def test_a_wait_for_other_leads_is_not_for_another_buyer() -> None:
+    assert "fails-fast" not in broken(asked(TWO_BUYERS, BUY_P, 1, leads=("L2",)))
+
+
 # refusals
 
 

@@ -21,6 +21,8 @@ FAULTS = [read_fault(path) for path in fault_files(SQL)]
 REFERENCE = load_subject("reference", SQL)
 LINES_MAX = 9
 """A mistake that touches more lines than these is not one."""
+LOCK = re.compile(r"FOR NO KEY UPDATE|FOR UPDATE|FOR SHARE|FOR KEY SHARE|pg_\w*advisory\w*lock\w*|LOCK TABLE")
+"""A lock that is taken for its own sake."""
 
 
 def statements(text: str) -> Iterator[str]:
@@ -74,6 +76,17 @@ def test_it_is_one_small_mistake(fault: Fault) -> None:
         for before, after in [(until - before, to - after)]
     ]
     assert 0 < sum(max(change) for change in changes) <= LINES_MAX
+
+
+@pytest.mark.parametrize(
+    ("function", "lock"),
+    [(function, lock) for function, lines in ORIGINAL.items() for lock in LOCK.findall("\n".join(lines))],
+)
+def test_every_lock_of_the_reference_is_missed_when_it_goes(function: str, lock: str) -> None:
+    """Nobody can drop one unnoticed: there is a fault without it, and whatever is planted here is found."""
+    planted = [functions(fault.path.read_text(encoding="utf-8")).get(function) for fault in FAULTS if fault.shown]
+    assert LOCK.findall("\n".join(ORIGINAL[function])).count(lock) == 1
+    assert any(lines is not None and lock not in LOCK.findall("\n".join(lines)) for lines in planted)
 
 
 def test_a_planted_subject_is_the_reference_with_one_more_file() -> None:

@@ -12,6 +12,7 @@ from harness.marketplace.properties.all_or_nothing import ALL_OR_NOTHING
 from harness.marketplace.properties.charged_once import CHARGED_ONCE
 from harness.marketplace.properties.conservation import CONSERVATION
 from harness.marketplace.properties.facts import Facts
+from harness.marketplace.properties.fails_fast import FAILS_FAST
 from harness.marketplace.properties.key_once import KEY_ONCE
 from harness.marketplace.properties.no_deadlock import NO_DEADLOCK
 from harness.marketplace.properties.no_false_conflict import NO_FALSE_CONFLICT
@@ -45,6 +46,7 @@ PROPERTIES: dict[str, Property] = {
         SERIALIZABLE,
         NO_DEADLOCK,
         NO_HANG,
+        FAILS_FAST,
         NO_FALSE_CONFLICT,
         NO_LEAK,
     )
