@@ -38,11 +38,11 @@ def compare(
     candidate:
         likewise
     profile:
-        what is called: functions (by SQL), or api (requests to the purchase API)
+        what is called: functions (by SQL), api (requests to the purchase API), or load:SCENARIO (whole load runs)
     operation:
         only this operation of [calls] (may be given several times)
     budget:
-        how long at most: 30s (the default), 2m
+        how long at most: 2m (30s if left out, 10m for load runs)
     seed:
         of the ids, and of the order of the rounds
     strict:
@@ -61,7 +61,7 @@ def compare(
         candidate=candidate,
         profile=profile,
         operations=operation,
-        budget_s=seconds(budget or "30s"),
+        budget_s=seconds(budget) if budget else None,
         seed=seed,
         strict=strict,
         fail_fast=fail_fast,

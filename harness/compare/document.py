@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = "harness-compare"
 VERSION = 1
-IN_NANOSECONDS = ("cpu", "api_cpu", "p50")
+IN_NANOSECONDS = ("cpu", "api_cpu", "p50", "p90", "pace")
 """Figures that are measured in nanoseconds, and told in microseconds."""
 
 

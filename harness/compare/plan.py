@@ -122,6 +122,11 @@ class Plan:
     operations: tuple[str, ...]
     rounds: int = ROUNDS_MAX
 
+    @property
+    def seed(self) -> int:
+        """Decides the order of the rounds, too."""
+        return self.stock.seed
+
     def ask(self, operation: str, number: int) -> Values:
         """The parameters of the call of this number, from 0: the same on every side."""
         lot = next(lot for lot in self.stock.lots if lot.operation == operation)

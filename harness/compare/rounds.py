@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from math import log1p
 from random import Random
 from time import monotonic
+from typing import Protocol
 
 from harness.compare.calls import CallFailed
 from harness.compare.figure import FIGURES, Figure
 from harness.compare.measure import Counted, Counters
-from harness.compare.plan import Plan
-from harness.compare.side import Side
 from harness.compare.verdict import FunctionVerdict, Measures, Round, Word, judge, shared
 
 CONTROL = "control"
@@ -27,10 +26,47 @@ CONTROL_EVERY = 3
 """The control takes part in so many calls less: what it is to show is whether all is well, and not how well."""
 
 USED_UP = "the stock is used up"
+NO_TIME = "no time was left for a round"
 ENOUGH = "another is slower, and that was enough"
 
 Tick = Callable[[str, int, int], None]
 """Hears of an operation, its rounds so far, and whether it is slower (0 or 1)."""
+
+
+class Caller(Protocol):
+    """One of base, candidate and control, as far as rounds know it."""
+
+    @property
+    def name(self) -> str:
+        """Which of them."""
+
+    @property
+    def sessions(self) -> int:
+        """How many there are to choose from for a call."""
+
+    def warm(self, operation: str) -> None:
+        """What is done only once is done now. Raises ``CallFailed``."""
+
+    def call(self, operation: str, session: int) -> Measures:
+        """The next call of an operation. Raises ``CallFailed``."""
+
+
+class Agenda(Protocol):
+    """What is to be called."""
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """In the order of the report."""
+
+    @property
+    def seed(self) -> int:
+        """Of the order of the rounds."""
+
+    def calls(self, operation: str) -> int:
+        """How many a round has of each side."""
+
+    def batches(self, operation: str) -> int:
+        """How many rounds there can be."""
 
 
 @dataclass(slots=True)
@@ -44,6 +80,8 @@ class Course:
     latencies_ns: dict[str, list[int]] = field(default_factory=dict)
     verdict: FunctionVerdict | None = None
     reason: str = ""
+    latest: float = 0.0
+    """How long its last round took, seconds: none is begun that the time is not enough for."""
 
     @property
     def slower(self) -> bool:
@@ -66,8 +104,8 @@ class Course:
 
 
 def run_rounds(
-    sides: Sequence[Side],
-    plan: Plan,
+    sides: Sequence[Caller],
+    plan: Agenda,
     counters: Counters | None,
     databases: Mapping[str, str],
     until: float,
@@ -83,7 +121,7 @@ def run_rounds(
     plan's order, and whether Ctrl-C ended it early.
     """
     courses = [Course(operation) for operation in plan.operations]
-    random, interrupted = Random(plan.stock.seed), False
+    random, interrupted = Random(plan.seed), False
 
     def over() -> bool:
         return now() >= until or (fail_fast and any(course.slower for course in courses))
@@ -100,25 +138,27 @@ def run_rounds(
             for course in turns:
                 if over():
                     break
-                if not _goes_on(course, plan):
+                began = now()
+                if not _goes_on(course, plan) or began + course.latest >= until:
                     continue
                 _one_round(course, sides, plan, counters, databases, random)
                 if course.rounds % LOOK_EVERY == 0 or course.reason:
                     course.verdict = judge(course.measured, alphas, figures) if course.measured else None
+                course.latest = now() - began
                 tick(course.operation, course.rounds, int(course.slower))
-            going = [each for each in going if _goes_on(each, plan)]
+            going = [each for each in going if _goes_on(each, plan) and now() + each.latest < until]
     except KeyboardInterrupt:
         interrupted = True
     enough = fail_fast and any(course.slower for course in courses)
     for course in courses:
-        if enough and not course.decided:
-            course.reason = course.reason or ENOUGH
+        if not course.decided and not course.reason:
+            course.reason = ENOUGH if enough else "" if course.rounds or interrupted else NO_TIME
         if course.measured and not course.decided:
             course.verdict = judge(course.measured, shared(len(courses), figures), figures)
     return courses, interrupted
 
 
-def _warm(course: Course, sides: Sequence[Side]) -> None:
+def _warm(course: Course, sides: Sequence[Caller]) -> None:
     for side in sides:
         try:
             side.warm(course.operation)
@@ -127,7 +167,7 @@ def _warm(course: Course, sides: Sequence[Side]) -> None:
             return
 
 
-def _goes_on(course: Course, plan: Plan) -> bool:
+def _goes_on(course: Course, plan: Agenda) -> bool:
     if course.reason or course.decided:
         return False
     if course.rounds >= plan.batches(course.operation):
@@ -137,8 +177,8 @@ def _goes_on(course: Course, plan: Plan) -> bool:
 
 def _one_round(
     course: Course,
-    sides: Sequence[Side],
-    plan: Plan,
+    sides: Sequence[Caller],
+    plan: Agenda,
     counters: Counters | None,
     databases: Mapping[str, str],
     random: Random,

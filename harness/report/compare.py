@@ -14,6 +14,7 @@ from harness.report.table import Column, Line, table
 
 CAUSES_MAX = 3
 """So many changes are told; more is a wall of text that nobody reads."""
+NOT_LOOKED = "of a load run no cause is looked for: compare the operations with the profile functions"
 _HEADS = {
     "slower": ("SLOWER: {}", "bold red"),
     "no_slowdown": ("NO SLOWDOWN of {limit} or more: {}", "green"),
@@ -211,7 +212,8 @@ def causes_of(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         rest = dict.fromkeys(name for key in ranked[CAUSES_MAX:] for name in named[key])
         told.append((f"{count(more, 'more change')}, in the run document", list(rest)))
     if unknown:
-        told.append(("no cause was found: the statements, their plans and the source are the same", unknown))
+        looked = "no cause was found: the statements, their plans and the source are the same"
+        told.append((NOT_LOOKED if document["profile"].startswith("load:") else looked, unknown))
     return told
 
 
