@@ -8,7 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+from harness.marketplace.planted import fault_files
+from harness.marketplace.properties import PROPERTIES
+from harness.resources import bundled
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+WORDS = {15: "Fifteen", 16: "Sixteen", 17: "Seventeen", 18: "Eighteen", 19: "Nineteen", 20: "Twenty"}
 _BLOCK = re.compile(r"<!-- output: (.+?) -->\n```\n(.*?)```\n<!-- end of output -->", re.DOTALL)
 
 
@@ -31,3 +37,11 @@ def test_the_sample_output_is_what_the_command_prints(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stderr
     assert scrubbed(done.stdout) == scrubbed(expected)
+
+
+def test_the_counts_are_those_of_today() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert f"[{WORDS[len(PROPERTIES)]} properties]" in text
+    for page in (README, ROOT / "docs" / "what-a-pass-proves.md"):
+        told = re.findall(r"\[(\d+) planted faults\]", page.read_text(encoding="utf-8"))
+        assert told == [str(len(fault_files(bundled("sql"))))]
