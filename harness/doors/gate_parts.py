@@ -25,6 +25,7 @@ from harness.gate.touched import NOTHING, Touched, touched_by
 from harness.load.generator import require_locust
 from harness.load.plan import Plan, find_scenario
 from harness.load.service import require_api
+from harness.marketplace.covering import covering
 from harness.marketplace.subject import Subject
 from harness.report.progress import Progress
 from harness.resources import bundled
@@ -133,9 +134,12 @@ def _tests(asked: Asked, given_s: float) -> Mapping[str, Any]:
 
 def _verify(asked: Asked, given_s: float) -> Mapping[str, Any]:
     limits = _limits(given_s)
+    scenarios = scenarios_of(None, asked.scenario_files)
+    able = playable(asked.subject, scenarios)[0]
+    first = {each.name for each in covering([each for each in able if asked.touched.concerns(each)])}
     options = Options(
         subject=asked.subject,
-        scenarios=scenarios_of(None, asked.scenario_files),
+        scenarios=scenarios,
         limits=limits,
         schedule_files=asked.schedule_files,
         seed=asked.seed,
@@ -143,9 +147,9 @@ def _verify(asked: Asked, given_s: float) -> Mapping[str, Any]:
         workers=asked.workers,
         replays=REPLAYS,
         shard=asked.shard,
-        first=asked.touched.concerns,
+        first=lambda scenario: scenario.name in first,
     )
-    names = [scenario.name for scenario, _ in chosen(options, playable(asked.subject, options.scenarios)[0])]
+    names = [scenario.name for scenario, _ in chosen(options, able)]
     with opened(asked.database) as server, Progress(sys.stderr, names, limits.seconds, None) as shown:
         return run_verification(server, options, shown.update, shown.interrupted)
 
