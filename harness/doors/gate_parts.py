@@ -41,6 +41,8 @@ EXPLORING = 0.7
 """The part of its time in which something explores: the rest is for a server, and for what was found."""
 EXPLAINING = 0.2
 """The part in which that is made small. When it is over the smallest so far is shown, and called no minimum."""
+HURRIED_MAX = 30
+"""Where a change concerns more scenarios, those in which every operation meets every other are hurried alone."""
 REPLAYS = 3
 """How often a run that breaks something is made again, to see that it goes the same way."""
 DRAWN = 60
@@ -136,7 +138,8 @@ def _verify(asked: Asked, given_s: float) -> Mapping[str, Any]:
     limits = _limits(given_s)
     scenarios = scenarios_of(None, asked.scenario_files)
     able = playable(asked.subject, scenarios)[0]
-    first = {each.name for each in covering([each for each in able if asked.touched.concerns(each)])}
+    concerned = [each for each in able if asked.touched.concerns(each)]
+    first = {each.name for each in (concerned if len(concerned) <= HURRIED_MAX else covering(concerned))}
     options = Options(
         subject=asked.subject,
         scenarios=scenarios,
