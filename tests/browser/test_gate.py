@@ -7,21 +7,13 @@ from collections.abc import Callable
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from harness.report.html import html
 from tests.browser.chromium import looked_at
-from tests.gate.made import failed, suite
-from tests.gate.test_summary import FILE, broken
-from tests.report.schemas import stamped
+from tests.browser.pages import PAGES
+from tests.gate.test_summary import FILE
 
 
 def test_a_gate(browser: webdriver.Chrome, opened: Callable[..., str]) -> None:
-    diff = "@@ -233 +233 @@\n-  WHERE p.id = p_purchase_id FOR UPDATE;\n+  WHERE p.id = p_purchase_id;"
-    document = broken(
-        suite(1, "E assert 1 == 2", "== 1 failed =="),
-        failed("load"),
-        changed=[{"file": FILE, "lines": [233], "diff": diff}],
-    )
-    opened(html(stamped(document)))
+    opened(PAGES["gate"]())
     assert looked_at(browser, "gate") == []
     again = browser.find_elements(By.CSS_SELECTOR, "#look .command")
     assert again

@@ -29,7 +29,14 @@ def events(found: dict[str, Any]) -> list[dict[str, Any]]:
         assert isinstance(each["ts"], int)
         assert each["ts"] >= 0
         assert each.get("dur", 1) > 0
+    pids = {each["pid"] for each in told}
+    assert pids.isdisjoint({each["tid"] for each in told}), "the thread of a process's id is its main one"
+    assert all(each["tid"] - each["pid"] in (1, 2, 3) for each in told), "threads of two processes differ"
     slices = [each for each in told if each["ph"] == "X"]
+    tracks: dict[int, int] = {}
+    for each in sorted(slices, key=lambda each: each["ts"]):
+        assert each["ts"] >= tracks.get(each["tid"], 0), "slices of a thread do not overlap"
+        tracks[each["tid"]] = each["ts"] + each["dur"]
     for flow in (each for each in told if each["ph"] in "sf"):
         around = [
             each
@@ -40,6 +47,8 @@ def events(found: dict[str, Any]) -> list[dict[str, Any]]:
         assert around, "an arrow begins and ends within a slice"
     starts, ends = (sorted(each["id"] for each in told if each["ph"] == phase) for phase in "sf")
     assert starts == ends
+    assert all(isinstance(each, int) for each in starts), "a text would be read as a hexadecimal number"
+    assert len({*starts}) == len(starts)
     return told
 
 
@@ -76,3 +85,11 @@ def test_waits_are_slices_and_a_deadlock_is_an_instant() -> None:
     assert any(each["name"] == "waits for stripe" and each["ph"] == "X" for each in found)
     assert {each["cat"] for each in found if each["ph"] == "i"} >= {"deadlock", "error"}
     assert any(each["ph"] == "s" for each in found)
+
+
+def test_what_broke_is_told_across_all_sessions() -> None:
+    found = [each for each in events(document("violated_three")) if each["ph"] == "i" and each["s"] == "g"]
+    assert [each["name"] for each in found] == [
+        "charged-once: purchase p is paid by stripe and was charged 10 credits as well",
+        "no-deadlock: session stripe and session credits waited for each other at step 5",
+    ]

@@ -155,7 +155,7 @@ def latencies(document: Mapping[str, Any]) -> Markup:
 
 def versions(document: Mapping[str, Any]) -> Markup:
     """Which texts, on what, and by which rule."""
-    columns = [Column(name) for name in ("", "as given", "subject", "commit", "digest of its text")]
+    columns = [Column(name) for name in ("version", "as given", "subject", "commit", "digest of its text")]
     rows: list[Row] = [
         (
             side,

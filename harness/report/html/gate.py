@@ -91,7 +91,7 @@ def changes(document: Document) -> Markup:
 def said(found: Document) -> Markup:
     """What a part that is not green says without a run."""
     text = "\n".join([*without_run(found), *whole_text(found, WIDTH).splitlines()])
-    return Markup("<pre>{}</pre>").format(text) if text else Markup()
+    return Markup('<pre class="said">{}</pre>').format(text) if text else Markup()
 
 
 WIDTH = 110

@@ -34,15 +34,20 @@ function order(one, other) {
 }
 
 for (const table of all(".tabled table")) {
-  const body = table.tBodies[0]
-  all("th", table).forEach((head, column) => {
+  const body = table.tBodies[0], heads = all("th", table)
+  if (heads.length > 2) {
+    // In a narrow window each row becomes a few lines, and every cell says which column it is of.
+    table.classList.add("stacks")
+    for (const row of body.rows) heads.forEach((head, column) => { row.cells[column].dataset.title = head.textContent })
+  }
+  heads.forEach((head, column) => {
     const button = document.createElement("button")
     button.type = "button"
     button.textContent = head.textContent
     head.replaceChildren(button)
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending"
-      all("th", table).forEach(each => each.removeAttribute("aria-sort"))
+      heads.forEach(each => each.removeAttribute("aria-sort"))
       head.setAttribute("aria-sort", down ? "descending" : "ascending")
       const sorted = [...body.rows].sort((one, other) => order(sought(one.cells[column]), sought(other.cells[column])))
       body.append(...(down ? sorted.reverse() : sorted))
