@@ -65,7 +65,7 @@ def _tried(subject: Subject, budget_s: float, seed: int, database: str, workers:
     options = Options(
         subject=subject,
         scenarios=few,
-        limits=Limits(seconds=budget_s),
+        limits=Limits(seconds=budget_s, explaining_s=budget_s),
         schedule_files=schedule_files,
         seed=seed,
         workers=workers,

@@ -28,6 +28,8 @@ _NO_TABLES = re.compile(r"%\(\w+\)[sbt]|'[^']*'")
 
 _FINAL = {"lead": ("sold",), "purchase": ("completed", "refunded", "cancelled", "failed", "refund_required")}
 """From where a thing does not come back."""
+_MAY_FOLLOW = {"completed": "refunded", "refund_required": "refunded"}
+"""But money may go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def _pairs(changes: Sequence[_Change]) -> Iterator[tuple[_Change, _Change]]:
     last: dict[tuple[str, str], _Change] = {}
     for change in changes:
         before = last.get((change.kind, change.name))
-        if before is None and change.before in _FINAL.get(change.kind, ()):
+        may_follow = _MAY_FOLLOW.get(change.before) == change.after.partition(",")[0]
+        if before is None and change.before in _FINAL.get(change.kind, ()) and not may_follow:
             before = _Change(change.kind, change.name, "", -1, "", change.before)
         if before is not None and before.session != change.session:
             yield before, change

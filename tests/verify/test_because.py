@@ -144,6 +144,11 @@ def test_what_was_at_its_end_from_the_start() -> None:
     }
 
 
+def test_a_refund_of_what_was_completed_is_no_wonder() -> None:
+    refund = step("bob", "UPDATE purchases SET status = 'refunded'", commits=["purchase p: completed > refunded"])
+    assert why([step("bob", "SELECT status FROM purchases"), refund], {"purchase": "p"}) is None
+
+
 def test_a_balance_that_was_charged_for_a_purchase_nobody_had_looked_at() -> None:
     charge = step("bob", "UPDATE credits SET balance = balance - 10")
     paid = step("bob", commits=["balance A: 50 > 40"])
