@@ -371,7 +371,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             doors.called(sys.argv[1:] if arguments is None else arguments)
             return int(app(arguments, exit_on_error=False, print_error=False) or 0)
     except CycloptsError as error:
-        return _fail(f"{str(error).rstrip('.')}; see harness --help", ExitCode.USAGE)
+        # What follows is some of the commands, cut off in the middle.
+        said = str(error).partition(" Available commands:")[0]
+        return _fail(f"{said.rstrip('.')}; see harness --help", ExitCode.USAGE)
     except HarnessError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -36,7 +36,10 @@ def test_the_sample_output_is_what_the_command_prints(tmp_path: Path) -> None:
         env=os.environ | {"COLUMNS": "100"},
     )
     assert done.returncode == 1, done.stderr
-    assert scrubbed(done.stdout) == scrubbed(expected)
+    shown, _, rest = expected.partition("[...]")
+    assert rest.strip() == ""
+    assert scrubbed(done.stdout).startswith(scrubbed(shown))
+    assert len(shown.splitlines()) > 50
 
 
 def test_the_counts_are_those_of_today() -> None:

@@ -52,7 +52,8 @@ def compare_versions(
     json_file: Path | None,
 ) -> int:
     """Measure, report, save; returns the exit code."""
-    saving = Saving("compare", f"{base}-{candidate}", reports=reports, json_file=json_file)
+    names = [Path(each).stem if saved_run(each) is not None else each for each in (base, candidate)]
+    saving = Saving("compare", "-".join(names), reports=reports, json_file=json_file)
     began = monotonic()
     saved = {side: text for side, text in (("base", base), ("candidate", candidate)) if saved_run(text) is not None}
     documents = [each for each in map(saved_run, saved.values()) if each is not None]

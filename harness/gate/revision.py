@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.words.errors import CouldNotRun
+from harness.words.errors import CouldNotRun, UsageError
 
 USUAL = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 """Where changes usually go, the first that there is; for who does not name one."""
@@ -17,7 +17,7 @@ USUAL = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 def merge_base(asked: str | None, directory: Path) -> str:
     """The commit at which the change in ``directory`` left ``asked``, or the first of ``USUAL`` that there is.
 
-    Raises ``CouldNotRun`` where there is no such commit here.
+    Raises ``UsageError`` for a revision that git does not know, and ``CouldNotRun`` where there is no such commit here.
     """
     if _git(directory, "rev-parse", "--git-dir") is None:
         raise CouldNotRun(
@@ -31,6 +31,8 @@ def merge_base(asked: str | None, directory: Path) -> str:
     if base is not None:
         return base
     shallow = _git(directory, "rev-parse", "--is-shallow-repository") == "true"
+    if asked and not shallow and _git(directory, "rev-parse", "--verify", "-q", f"{asked}^{{commit}}") is None:
+        raise UsageError("no-revision", f"git knows no revision {asked!r}", expected="--base with a branch or a commit")
     where = f"HEAD and {target or ' or '.join(USUAL)}"
     raise CouldNotRun(
         "no-base",

@@ -85,15 +85,23 @@ def basis(document: Mapping[str, Any]) -> str:
     """What was compared, and how."""
     base, candidate = document["base"]["given"], document["candidate"]["given"]
     rounds = sum(each["rounds"] for each in document["functions"])
+    kind = "paired round" if document["paired"] else "round"
     return (
         f"{candidate} against {base} on PostgreSQL {document['server']['version']}, {document['leads']:,} leads, "
-        f"{count(rounds, 'paired round')} in {in_words(document['seconds'])}"
+        f"{count(rounds, kind)} in {in_words(document['seconds'])}"
     )
 
 
 def notes(document: Mapping[str, Any]) -> Iterator[str]:
     """The A/A line, and what could not be measured."""
     itself = document["against_itself"]
+    if document["paired"] and document["base"]["digest"] == document["candidate"]["digest"]:
+        yield "base and candidate are the same text: whatever differs here is chance, or how the server is today"
+    marks = {figure["verdict"] for each in document["functions"] for figure in each["figures"]}
+    if told := [
+        word for verdict, word in (("cannot_tell", "? can't tell"), ("slower", "! slower")) if verdict in marks
+    ]:
+        yield ", ".join(told)
     if not document["paired"]:
         saved = [document[side]["saved"] for side in ("base", "candidate") if document[side]["saved"]]
         yield (
@@ -115,7 +123,10 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{each['title']}: not measured, {each['reason']}"
 
     if any(each["lock_waits"]["reason"] is None for each in document["functions"]):
-        yield "lock waits: microseconds a call when all sessions make one at once, sampled; they decide nothing"
+        yield (
+            "lock waits: base to candidate, microseconds a call when all sessions make one at once, sampled; "
+            "they decide nothing"
+        )
 
 
 def noun(document: Mapping[str, Any]) -> str:
@@ -124,9 +135,9 @@ def noun(document: Mapping[str, Any]) -> str:
 
 
 def waits_cell(function: Mapping[str, Any]) -> str:
-    """``310 > 420``: how long a call waits for locks, of the base and of the candidate, in microseconds."""
+    """``310 to 420``: how long a call waits for locks, of the base and of the candidate, in microseconds."""
     waits = function["lock_waits"]
-    return "-" if waits["reason"] else f"{waits['base']:,.0f} > {waits['candidate']:,.0f}"
+    return "-" if waits["reason"] else f"{waits['base']:,.0f} to {waits['candidate']:,.0f}"
 
 
 def name_of(function: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report.page import Page
@@ -11,8 +11,12 @@ from harness.report.table import Column, Line, table
 
 _WEAKEST_FIRST = ("INCONCLUSIVE", "SAMPLED", "EXHAUSTED")
 
+GROUPS_MAX, NAMES_MAX = 6, 6
+"""So much is told of what was not exercised: with little time that is nearly everything, and more time the answer."""
+
 _LEGEND = (
-    "bound: every schedule of up to so many preemptions was run (all: of any number), or what share sampling may miss. "
+    "bound: every schedule of up to so many preemptions was run (all: of any number), or what share sampling may "
+    "miss (-: it breaks something, and nothing is said of the rest). "
     "distinct: schedules. steps: of the median schedule. ends: distinct outcomes."
 )
 
@@ -92,13 +96,14 @@ def hangs(paper: Page, document: Mapping[str, Any]) -> list[str]:
 
 
 def not_exercised(paper: Page, document: Mapping[str, Any]) -> list[str]:
-    """Which labels were never seen, and in which scenarios."""
+    """Which labels were never seen, and in which scenarios: the beginning of what the run document has whole."""
     lines = []
     told = set()
     for each in document["properties"]:
         if each["verdict"] == "not_exercised":
             told.add(each["id"])
-            why = label(each.get("why") or "no scenario that puts it to the test was run")
+            whole = label(each.get("why") or "no scenario that puts it to the test was run")
+            why = some(whole.split("; "), 2, "; ")
             lines += [paper.ink(line, "yellow") for line in paper.wrap(f"{each['id']}: {why}", 2, 4)]
     groups: dict[str, list[str]] = {}
     for each in document["scenarios"]:
@@ -106,9 +111,18 @@ def not_exercised(paper: Page, document: Mapping[str, Any]) -> list[str]:
         missed = dict.fromkeys(one for labels in untold for one in labels)
         if missed:
             groups.setdefault(", ".join(map(label, missed)), []).append(each["name"])
-    for labels, names in groups.items():
-        lines += paper.wrap(f"never saw {labels}: {', '.join(names)}", 2, 4)
+    ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
+    for labels, names in ranked[:GROUPS_MAX]:
+        lines += paper.wrap(f"never saw {labels}: {some(names, NAMES_MAX)}", 2, 4)
+    if left := [name for _, names in ranked[GROUPS_MAX:] for name in names]:
+        lines += paper.wrap(f"never saw something else: {some(left, NAMES_MAX)}", 2, 4)
     return lines
+
+
+def some(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    more = len(texts) - most
+    return between.join(texts[:most]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def not_applicable(paper: Page, document: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from harness.report.phrases import label, seconds
 from harness.report.table import Column, Line, table
 from harness.report.verdicts import headline as verify_headline
 from harness.report.verdicts import headline_style, words
+from harness.words.secret import HIDDEN
 
 Document = Mapping[str, Any]
 
@@ -65,6 +66,8 @@ def headline(document: Document) -> str:
     red = [
         each["part"] for each in document["parts"] if each["exit_code"] and each["exit_code"] == document["exit_code"]
     ]
+    if all(each["status"] == "left_out" for each in document["parts"]):
+        said += ": every part was left out"
     return said + (f" ({', '.join(red)})" if red else "") + (" (interrupted)" if document["interrupted"] else "")
 
 
@@ -91,7 +94,7 @@ def result(part: Document) -> str:
         return str(part["why"])
     if found["format"] == "tests":
         last = next((line for line in reversed(found["last"]) if line.strip()), "")
-        return f"{found['command']} ended with {found['ended']}: {last.strip(' =')}"
+        return f"{found['command']} ended with {found['ended']}" + (f": {last.strip(' =')}" if last else "")
     return _HEADLINES[found["format"]](found)
 
 
@@ -144,7 +147,20 @@ _EXPLORES = ("harness-verify", "harness-faults")
 def advice(document: Document) -> list[str]:
     """What to do next, as commands to copy."""
     subject = shlex.quote(document["subject"].get("folder") or document["subject"]["name"])
-    return [f"harness gate --subject {subject} --budget {document['budget_seconds']:.0f}s"]
+    words = [f"harness gate --subject {subject} --budget {document['budget_seconds']:.0f}s"]
+    if document["base"]:
+        words.append(f"--base {document['base'][:12]}")
+    for each in document["parts"]:
+        if each["status"] == "left_out" and each["why"].startswith(WITHOUT):
+            words.append(each["why"])
+        command = (each["document"] or {}).get("command") if each["part"] == "tests" else None
+        if command and HIDDEN not in command:
+            words.append(f"--tests {shlex.quote(command)}")
+    return [" ".join(words)]
+
+
+WITHOUT = "--without "
+"""So begins why a part was left out that nobody wanted."""
 
 
 def times(part: Document) -> str:

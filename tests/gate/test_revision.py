@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.gate.revision import DIFF_LINES_MAX, changed, folder_at, merge_base
-from harness.words.errors import CouldNotRun
+from harness.words.errors import CouldNotRun, UsageError
 
 
 def git(directory: Path, *words: str) -> str:
@@ -115,8 +115,15 @@ def test_a_shallow_clone_says_what_to_do(repository: Path, tmp_path: Path) -> No
 
 
 def test_a_branch_that_is_not_there(repository: Path) -> None:
-    with pytest.raises(CouldNotRun, match=r"no merge base of HEAD and nowhere here; .*\[no-base\]"):
+    with pytest.raises(UsageError, match=r"git knows no revision 'nowhere'; .*\[no-revision\]"):
         merge_base("nowhere", repository)
+
+
+def test_a_branch_that_has_nothing_in_common(repository: Path) -> None:
+    git(repository, "checkout", "-q", "--orphan", "stranger")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "another beginning")
+    with pytest.raises(CouldNotRun, match=r"no merge base of HEAD and main here; .*\[no-base\]"):
+        merge_base("main", repository)
 
 
 def test_no_repository_at_all(tmp_path: Path) -> None:
