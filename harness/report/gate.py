@@ -145,9 +145,11 @@ _EXPLORES = ("harness-verify", "harness-faults")
 
 
 def advice(document: Document) -> list[str]:
-    """What to do next, as commands to copy."""
+    """What to do next, as commands to copy: the same again, with more time where time was what was missing."""
+    scant = document["verdict"] in ("not_exercised", "inconclusive")
+    budget_s = document["budget_seconds"] * (MORE if scant else 1)
     subject = shlex.quote(document["subject"].get("folder") or document["subject"]["name"])
-    words = [f"harness gate --subject {subject} --budget {document['budget_seconds']:.0f}s"]
+    words = [f"harness gate --subject {subject} --budget {budget_s:.0f}s"]
     if document["base"]:
         words.append(f"--base {document['base'][:12]}")
     for each in document["parts"]:
@@ -159,6 +161,8 @@ def advice(document: Document) -> list[str]:
     return [" ".join(words)]
 
 
+MORE = 2
+"""Times as long, where too little was tried."""
 WITHOUT = "--without "
 """So begins why a part was left out that nobody wanted."""
 

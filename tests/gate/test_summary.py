@@ -192,6 +192,23 @@ def test_commands_are_what_a_shell_takes_with_all_that_was_asked_for() -> None:
     assert "--scenario-files 'a b' --step" in gate_markdown(document)
 
 
+def test_the_same_again_is_with_all_that_was_asked_for() -> None:
+    left = {"part": "load", "status": "left_out", "why": "--without load", "exit_code": None, "document": None}
+    tests = {"part": "tests", "status": "ran", "why": "", "exit_code": 0, "document": {"command": "pytest -q 'a b'"}}
+    document = broken(base="0123456789abcdef", budget_seconds=90, parts=[left, tests])
+    (command,) = advice(document)
+    words = shlex.split(command)
+    understood(command)
+    assert words[words.index("--base") + 1] == "0123456789ab"
+    assert words[words.index("--tests") + 1] == "pytest -q 'a b'"
+    assert words[words.index("--without") + 1] == "load"
+    assert "--budget 90s" in command
+    (more,) = advice({**document, "verdict": "not_exercised"})
+    assert "--budget 180s" in more
+    hidden = {**tests, "document": {"command": "env TOKEN=... pytest"}}
+    assert "--tests" not in advice({**document, "parts": [hidden]})[0]
+
+
 def understood(line: str) -> None:
     app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
 
