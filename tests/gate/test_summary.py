@@ -195,7 +195,7 @@ def test_commands_are_what_a_shell_takes_with_all_that_was_asked_for() -> None:
 def test_the_same_again_is_with_all_that_was_asked_for() -> None:
     left = {"part": "load", "status": "left_out", "why": "--without load", "exit_code": None, "document": None}
     tests = {"part": "tests", "status": "ran", "why": "", "exit_code": 0, "document": {"command": "pytest -q 'a b'"}}
-    document = broken(base="0123456789abcdef", budget_seconds=90, parts=[left, tests])
+    document = {**broken(), "base": "0123456789abcdef", "budget_seconds": 90, "parts": [left, tests]}
     (command,) = advice(document)
     words = shlex.split(command)
     understood(command)
