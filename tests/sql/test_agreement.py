@@ -221,7 +221,7 @@ def pair(server: AnyServer, request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 def test_sql_does_what_the_model_does(pair: Pair) -> None:
-    @settings(max_examples=sized(25, 1000), suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=sized(40, 1000), suppress_health_check=[HealthCheck.too_slow])
     @given(start=starts, operations=st.lists(operations, min_size=8, max_size=20).map(named))
     def agree(start: Start, operations: list[Operation]) -> None:
         pair.compare(start, operations)
