@@ -1,5 +1,6 @@
 # A clean clone needs git, make and Python 3.11 or newer: every target makes .venv/ by itself first.
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than there are cores: now and then a test waits.
+JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 ARGS ?=
 # Nothing younger than this day is pinned, so that `make lock` gives the same answer tomorrow. It is said here and not
 # in pyproject.toml because there it would also rule out, at installation, every mirror that serves no upload times.

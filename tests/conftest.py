@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from harness.db.any_server import AnyServer
+from tests.sizes import sized
 
 # The same examples in every run, and no clock in the verdict: a red test is red again.
 hypothesis.settings.register_profile("house", derandomize=True, database=None, deadline=None, print_blob=True)
@@ -38,6 +39,11 @@ LONG = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: getattr(item, "originalname", "") not in LONG)
+    if not sized(0, 1):
+        by_night = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        if by_night:
+            by_night[0].config.hook.pytest_deselected(items=by_night)
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ harness.db.lending.provision = provision
     assert "no server: there is none [no-postgresql]" in ended.out
 
 
+@pytest.mark.nightly
 def test_workers_draw_again_what_the_seed_of_the_header_says(tmp_path: Path) -> None:
     draws = """
 import hypothesis

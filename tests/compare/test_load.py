@@ -96,6 +96,7 @@ def test_a_subject_without_the_api_is_refused(server: AnyServer) -> None:
     assert refused.value.slug == "no-api"
 
 
+@pytest.mark.nightly
 def test_real_runs_are_compared(server: AnyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "WINDOW_S", 1.0)
     own = Version("reference", REFERENCE)

@@ -12,6 +12,7 @@ from harness.db.any_server import AnyServer
 from harness.faults.merge import merged_faults
 from harness.faults.sweep import playable_names
 from harness.report.faults import render_faults
+from harness.verify.orders import Limits
 from harness.verify.shards import Shard
 from harness.words.errors import UsageError
 from tests.faults.test_case import sweep
@@ -47,7 +48,7 @@ def test_a_part_that_breaks_nothing_does_not_say_that_all_holds(parts: list[dict
 
 
 def test_a_sweep_that_ends_early_has_not_exhausted_it_all(server: AnyServer, tmp_path: Path) -> None:
-    document = swept(server, tmp_path, "reference", OPERATIONS, seconds=0.05)
+    document = swept(server, tmp_path, "reference", OPERATIONS, limits=Limits(seconds=0.05))
     assert document["limits"] == {"seconds": 0.05}
     assert document["single"]["exhausted"] < document["single"]["scenarios"]
 

@@ -28,7 +28,13 @@ GHOSTS = (("complete-stripe",), 147)
 """Operations whose ghosts take turns with the retry of their client, and the histories of two preemptions."""
 
 
-@pytest.mark.parametrize("fault", EVERY)
+BY_DAY = "cut-after-send", "error"
+"""A cancel strikes where an error does, and the other two cut a connection, too: by night."""
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=() if fault in BY_DAY else pytest.mark.nightly) for fault in EVERY]
+)
 def test_the_reference_survives_it_everywhere(server: AnyServer, tmp_path: Path, fault: str) -> None:
     operations = None if fault in ("cancel", "error") else [*CONNECTION_LOST]
     document = swept(server, tmp_path, "reference", operations, [fault], bound=1)

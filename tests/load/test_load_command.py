@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import psycopg
+import pytest
 
 from harness.db.any_server import AnyServer
 from harness.db.provision import provision
@@ -53,6 +54,7 @@ def test_functions_keep_their_promises_through_kills_and_a_crash(tmp_path: Path)
     assert suite.get("failures") == suite.get("errors") == "0"
 
 
+@pytest.mark.nightly
 def test_a_race_in_two_processes_has_one_winner_each_time(tmp_path: Path) -> None:
     ended = harness(
         *("load", "hot_lead", "--users", "8", "--processes", "2", "--master-port", "15559"),
@@ -86,6 +88,7 @@ def test_a_planted_fault_is_found_and_exits_1(tmp_path: Path) -> None:
     assert "[folder-not-empty]" in again.complaint
 
 
+@pytest.mark.nightly
 def test_the_routes_of_before_sell_a_lead_more_than_once(tmp_path: Path) -> None:
     ended = harness(
         *("load", "hot-lead", "--subject", "before", "--users", "8", "--duration", "2s", "--json", "load.json"),

@@ -71,6 +71,7 @@ def test_a_fault_is_found_and_reduced(server: AnyServer, fault: Fault) -> None:
     assert finding.violation.property == case.shown.property
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["balance-written-back", "claim-outlives-effect"])
 def test_the_same_again(server: AnyServer, name: str) -> None:
     (fault,) = [each for each in FAULTS if each.name == name]

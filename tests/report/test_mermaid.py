@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from harness.report.mermaid import STEPS_MAX, escaped, sequence
 from tests.report.documents import five_sessions, story
 from tests.report.test_generated import stories
+from tests.sizes import sized
 
 TEXT = r"(?:[^#;<>:%{}\[\]@&|$`\\\x00-\x1f\u2028\u2029]|#\d+;|<br/>)+"
 LINE = re.compile(
@@ -22,7 +23,7 @@ LINE = re.compile(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=sized(20, 200))
 @given(stories())
 def test_every_line_is_one_that_mermaid_takes(told: dict[str, Any]) -> None:
     first, *lines = sequence(told).split("\n")

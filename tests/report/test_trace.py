@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from harness.report.trace import STEP_US, trace
 from tests.report.documents import NAMES, document
 from tests.report.test_generated import stories
+from tests.sizes import sized
 
 NEEDED = {
     "X": {"name", "cat", "pid", "tid", "ts", "dur", "args"},
@@ -63,7 +64,7 @@ def test_every_document_has_a_trace(name: str) -> None:
     events(document(name))
 
 
-@settings(max_examples=40)
+@settings(max_examples=sized(15, 100))
 @given(stories())
 def test_every_story_has_one(told: dict[str, Any]) -> None:
     found = events(with_story(told))

@@ -35,6 +35,7 @@ def test_the_page_tells_every_scenario_and_its_theory() -> None:
         assert f"| `{name}` | {scenario.theory} |\n" in DOCS.read_text(encoding="utf-8")
 
 
+@pytest.mark.nightly
 def test_the_api_keeps_every_property(server: AnyServer) -> None:
     with staged(server, load_subject("reference", bundled("sql")), "read committed", api=in_process) as (_, _, theatre):
         for name, scenario in SCENARIOS.items():

@@ -11,7 +11,12 @@ from harness.resources import bundled
 from harness.verify.run import playable
 from tests.verify.conftest import verify
 
-FEW = ("contract-stripe-replay", "purchase-cancelled-anywhere", "api-top-up-against-purchase")
+FEW = (
+    "contract-stripe-replay",
+    "purchase-cancelled-anywhere",
+    "api-top-up-against-purchase",
+    "validation-against-purchase",
+)
 """These have every property that is judged through the API."""
 
 

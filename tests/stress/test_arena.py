@@ -169,7 +169,7 @@ def test_the_journal_orders_invocations_and_answers() -> None:
 
 
 def test_only_what_cannot_be_judged_at_this_size_is_left_out() -> None:
-    assert set(PROPERTIES) - set(SAFETY) == {"serializable", "no-hang", "no-leak"}
+    assert set(PROPERTIES) - set(SAFETY) == {"serializable", "no-hang", "fails-fast", "no-leak"}
 
 
 def test_a_race_that_does_not_end_is_given_up(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
