@@ -38,8 +38,8 @@ def gate(
     if all(_not_here(asked, name) for name in NAMES):
         raise UsageError("nothing-to-gate", "no part of the gate is left to run", remedy="leave out fewer parts")
     if asked.base is not None:
-        # What was named and is not there is a mistake to be told at once; what is only usual may be missing.
-        tell(f"gate: what has changed since {asked.base_seen[:12]}")
+        # What was named and is not there is a mistake, to be told at once; what is only usual may be missing.
+        assert asked.base_seen
     budget = Budget(budget_s, asked.parts, fixed=asked.shard is not None)
     parts: list[Part] = []
     interrupted = False
