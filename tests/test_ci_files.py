@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from harness.cli import app
 
@@ -196,6 +197,14 @@ def test_the_page_shows_workflows_that_are_read_and_commands_that_are_understood
     workflow, precommit = map(yaml.safe_load, blocks("yaml"))
     shown += [step["run"] for step in workflow["jobs"]["gate"]["steps"] if step.get("run", "").startswith("harness")]
     assert len(shown) >= 6
+    # From where it is, and not from an index, where the name is anybody's.
+    (installed,) = [
+        Requirement(shlex.split(step["run"])[2])
+        for step in workflow["jobs"]["gate"]["steps"]
+        if step.get("run", "").startswith("pip install")
+    ]
+    assert installed.url == f"git+{precommit['repos'][0]['repo']}@{precommit['repos'][0]['rev']}"
+    assert installed.extras == {"api", "load"}
     for line in shown:
         understood(shlex.split(line)[1:])
     assert precommit["repos"][0]["hooks"][0]["id"] == load(HOOKS)[0]["id"]

@@ -1,4 +1,4 @@
-"""``harness gate``: everything that a change has to pass, part after part, within one budget."""
+"""``harness gate``: everything that a change has to pass, part after part, on one budget."""
 
 from __future__ import annotations
 

@@ -126,8 +126,11 @@ def _step_name(session: str, step: Step) -> str:
     if step.inside:
         assert step.place is not None
         return f"{_number(step)}_{session}_line_{step.place.line}"
-    called = re.search(r"\b(?:FROM|SELECT|CALL)\s+(?:\w+\.)?(\w+)\s*\(", step.sends[-1].text) if step.place else None
-    words = [called[1]] if called else re.findall(r"\w+", re.sub(r"'[^']*'", "", step.sends[-1].text))[:3]
+    text = step.sends[-1].text
+    entered = re.search(r"(\w+)\(", step.place.function) if step.place else None
+    # The function that it comes into, unless that is a trigger's or one that another calls.
+    called = entered and re.search(rf"\b{entered[1]}\s*\(", text)
+    words = [entered[1]] if entered and called else re.findall(r"\w+", re.sub(r"'[^']*'", "", text))[:3]
     return f"{_number(step)}_{session}_{'_'.join(words).lower()}"[:_NAME_MAX]
 
 

@@ -1,1 +1,1 @@
-"""The gate: everything that a change has to pass, within one budget, with one verdict."""
+"""The gate: everything that a change has to pass, on one budget, with one verdict."""

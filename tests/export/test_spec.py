@@ -72,6 +72,11 @@ def test_a_permutation_is_the_recorded_interleaving(double_sale_script: Script) 
     spec = spec_of(double_sale_script, "double-sale")
     numbers = [step.partition("_")[0] for owner, step in spec.permutation if owner != "check"]
     assert numbers == [f"s{step.number}" for step in double_sale_script.steps]
+    # A step that comes into a function has its name, whatever else its statement calls.
+    validating = [step for _, step in spec.permutation if "validate_and_lock_leads_for_purchase" in step]
+    assert [step.partition("_")[2] for step in validating] == [
+        f"{session}_validate_and_lock_leads_for_purchase" for session in ("alice", "bob")
+    ]
     assert "}" not in "".join(text for session in spec.sessions for text in session.steps.values())
     assert spec.text.count("}") == len(spec.setups) + 1 + sum(
         bool(each.setup) + len(each.steps) for each in spec.sessions
