@@ -50,7 +50,7 @@ def compare(
     fail_fast:
         end with the first operation that is slower
     leads:
-        how many are in the tables, at least; the calls of all rounds need some 15,000
+        how many are in the tables, at least; the calls of all rounds need some 28,000
     baseline:
         add the candidate's figures to the history in this directory, reports/baseline say
     json:

@@ -13,7 +13,7 @@ from harness.marketplace.subject import Subject
 CALLS = 8
 """In a batch: what one side does at a stretch before it is the other's turn. Fewer where a call takes long, for many
 short rounds tell more than few long ones."""
-ROUNDS_MAX = 300
+ROUNDS_MAX = 600
 """For so many rounds there are leads and purchases in stock."""
 LEADS = 50_000
 

@@ -19,7 +19,7 @@ SHORT, SHORT_CALLS = 16, 2
 """The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
 """Rounds from look to look. More looks would cost nothing but the time to compute them."""
-SUSPECTED = 4
+SUSPECTED = 12
 """Rounds of an operation that looks slower, to one of each other. Who gets them follows from what was measured before,
 and limits that hold at every look allow that."""
 CONTROL_EVERY = 3

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from harness.compare.calls import CallFailed
-from harness.compare.plan import Plan, plan_for
+from harness.compare.plan import ROUNDS_MAX, Plan, plan_for
 from harness.compare.rounds import ENOUGH, Course, run_rounds
 from harness.compare.side import Side
 from harness.compare.verdict import Measures, Word
@@ -108,7 +108,7 @@ def test_what_cannot_be_decided_ends_with_the_stock() -> None:
     course = courses["complete_credit"]
     assert course.verdict is not None
     assert course.verdict.word is Word.CANNOT_TELL
-    assert (course.rounds, course.reason) == (300, "the stock is used up")
+    assert (course.rounds, course.reason) == (ROUNDS_MAX, "the stock is used up")
     assert sum(each.startswith("base ") for each in log) == 16 * 2 + (course.rounds - 16) * 6
 
 
