@@ -219,7 +219,8 @@ def _counted(before: Counted | None, after: Counted | None, calls: int) -> dict[
     if before is None or after is None:
         return {"buffers": None, "wal": None}
     images = after.page_images - before.page_images
-    return {
-        "buffers": (after.buffers - before.buffers) / calls,
-        "wal": None if images else (after.wal_bytes - before.wal_bytes) / calls,
-    }
+    buffers, wal = after.buffers - before.buffers, after.wal_bytes - before.wal_bytes
+    if buffers < 0 or wal < 0:
+        # The server has forgotten a statement, for it has to keep count of too many.
+        return {"buffers": None, "wal": None}
+    return {"buffers": buffers / calls, "wal": None if images else wal / calls}

@@ -97,8 +97,9 @@ def test_what_is_refused_is_not_measured(server: AnyServer) -> None:
 
 
 def test_requests_to_the_api_are_compared(server: AnyServer) -> None:
-    with planted(with_statement("  UPDATE workspaces SET name = name WHERE id = p_workspace_id;\n")) as subject:
-        document = compared(server, subject, "request", rounds=20, profile=API)
+    more = "  UPDATE workspaces SET name = name WHERE id = p_workspace_id;\n"
+    with planted(with_statement(3 * more)) as subject:
+        document = compared(server, subject, "request", rounds=40, profile=API)
     assert (document["verdict"], document["exit_code"]) == ("slower", 4)
     (entry,) = document["functions"]
     assert entry["functions"] == ["POST /api/marketplace/purchase"]

@@ -10,8 +10,9 @@ from time import monotonic
 import pytest
 
 from harness.compare.calls import CallFailed
+from harness.compare.measure import Counted
 from harness.compare.plan import ROUNDS_MAX, Plan, plan_for
-from harness.compare.rounds import ENOUGH, Course, run_rounds
+from harness.compare.rounds import ENOUGH, Course, _counted, run_rounds
 from harness.compare.side import Side
 from harness.compare.verdict import Measures, Word
 from harness.marketplace.subject import load_subject
@@ -140,3 +141,9 @@ def test_after_ctrl_c_what_was_measured_is_judged() -> None:
     assert interrupted
     assert all(course.verdict is not None for course in courses.values() if course.measured)
     assert any(course.measured for course in courses.values())
+
+
+def test_counters_that_go_backwards_tell_nothing() -> None:
+    before, after = Counted(100, 5000, 0), Counted(90, 5600, 0)
+    assert _counted(before, after, 2) == {"buffers": None, "wal": None}
+    assert _counted(after, Counted(110, 6000, 0), 2) == {"buffers": 10, "wal": 200}
