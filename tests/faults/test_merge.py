@@ -17,6 +17,7 @@ from harness.verify.shards import Shard
 from harness.words.errors import UsageError
 from tests.faults.test_case import sweep
 from tests.faults.test_sweep import swept
+from tests.made_once import made_once
 from tests.verify.test_same_seed import the_same
 
 OPERATIONS = ["complete-credit", "mark-sold"]
@@ -27,10 +28,15 @@ FAULTS = ["cancel", "error"]
 def parts(server: AnyServer, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The whole, and its two parts."""
     directory = tmp_path_factory.mktemp("schedules")
-    return [
-        swept(server, directory, "published", OPERATIONS, FAULTS, pairs=10, beside=5, replays=2, shard=each)
-        for each in (None, Shard(2, 2), Shard(1, 2))
-    ]
+    made: list[dict[str, Any]] = made_once(
+        tmp_path_factory,
+        "fault-shards",
+        lambda: [
+            swept(server, directory, "published", OPERATIONS, FAULTS, pairs=10, beside=5, replays=2, shard=each)
+            for each in (None, Shard(2, 2), Shard(1, 2))
+        ],
+    )
+    return made
 
 
 def test_the_parts_together_are_the_whole(parts: list[dict[str, Any]]) -> None:

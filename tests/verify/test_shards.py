@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -22,6 +21,7 @@ from harness.verify.orders import Limits
 from harness.verify.run import Options, chosen, verify
 from harness.verify.shards import Shard, dealt
 from harness.words.errors import UsageError
+from tests.made_once import made_once
 from tests.report.schemas import stamped, validator
 from tests.verify import stall
 from tests.verify.test_same_seed import the_same
@@ -58,11 +58,11 @@ def whole_and_parts(server: AnyServer, tmp_path_factory: pytest.TempPathFactory)
     directory = tmp_path_factory.mktemp("schedules")
 
     def run(shard: Shard | None) -> Document:
-        document = verify(server, options(directory, shard=shard), lambda *_: None, lambda: None)
-        read: Document = json.loads(json.dumps(document))
-        return read
+        return verify(server, options(directory, shard=shard), lambda *_: None, lambda: None)
 
-    return run(None), [run(Shard(index, 3)) for index in (3, 1, 2)]
+    shards = (None, *(Shard(index, 3) for index in (3, 1, 2)))
+    whole, *parts = made_once(tmp_path_factory, "verify-shards", lambda: [run(shard) for shard in shards])
+    return whole, parts
 
 
 def test_the_parts_together_are_the_whole(whole_and_parts: tuple[Document, list[Document]]) -> None:
