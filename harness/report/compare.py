@@ -55,7 +55,7 @@ def render_compare(
             "",
             *(table(paper, columns, lines) if lines else []),
             "",
-            *(line for note in notes(document) for line in paper.wrap(note, 2, 2)),
+            *(line for note in (*marks(document), *notes(document)) for line in paper.wrap(note, 2, 2)),
             *_slow(paper, document),
             "",
             *head,
@@ -97,11 +97,6 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
     itself = document["against_itself"]
     if document["paired"] and document["base"]["digest"] == document["candidate"]["digest"]:
         yield "base and candidate are the same text: whatever differs here is chance, or how the server is today"
-    marks = {figure["verdict"] for each in document["functions"] for figure in each["figures"]}
-    if told := [
-        word for verdict, word in (("cannot_tell", "? can't tell"), ("slower", "! slower")) if verdict in marks
-    ]:
-        yield ", ".join(told)
     if not document["paired"]:
         saved = [document[side]["saved"] for side in ("base", "candidate") if document[side]["saved"]]
         yield (
@@ -127,6 +122,14 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
             "lock waits: base to candidate, microseconds a call when all sessions make one at once, sampled; "
             "they decide nothing"
         )
+
+
+def marks(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the marks in the cells mean, of those that are there."""
+    there = {figure["verdict"] for each in document["functions"] for figure in each["figures"]}
+    told = [word for verdict, word in (("cannot_tell", "? can't tell"), ("slower", "! slower")) if verdict in there]
+    if told:
+        yield ", ".join(told)
 
 
 def noun(document: Mapping[str, Any]) -> str:
@@ -260,7 +263,7 @@ def markdown_compare(document: Mapping[str, Any]) -> str:
         lines += ["**Why**", ""]
         lines += [f"- {', '.join(f'`{name}`' for name in names)}: {_unmarked(text)}" for text, names in told]
         lines.append("")
-    lines += [*(f"{note}  " for note in notes(document)), "", f"`{command(document)}`"]
+    lines += [*(f"{note}  " for note in (*marks(document), *notes(document))), "", f"`{command(document)}`"]
     return "\n".join(lines) + "\n"
 
 
