@@ -23,8 +23,9 @@ def append_baseline(document: Mapping[str, Any], began: str, folder: Path) -> li
     for entry in document["functions"]:
         if not entry["figures"]:
             continue
-        # What is measured through the API has another level.
-        path = folder / f"{'' if document['profile'] == 'functions' else 'api-'}{entry['id']}.csv"
+        # What is measured in another way has another level.
+        kind = document["profile"].partition(":")[0]
+        path = folder / f"{'' if kind == 'functions' else f'{kind}-'}{entry['id']}.csv"
         text = path.read_text(encoding="utf-8") if path.exists() else _line(COLUMNS)
         figures = {each["id"]: each["candidate"] for each in entry["figures"]}
         candidate, server = document["candidate"], document["server"]

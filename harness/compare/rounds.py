@@ -123,8 +123,11 @@ def run_rounds(
     courses = [Course(operation) for operation in plan.operations]
     random, interrupted = Random(plan.seed), False
 
+    def enough() -> bool:
+        return fail_fast and any(course.slower for course in courses)
+
     def over() -> bool:
-        return now() >= until or (fail_fast and any(course.slower for course in courses))
+        return now() >= until or enough()
 
     try:
         for course in courses:
@@ -149,10 +152,9 @@ def run_rounds(
             going = [each for each in going if _goes_on(each, plan) and now() + each.latest < until]
     except KeyboardInterrupt:
         interrupted = True
-    enough = fail_fast and any(course.slower for course in courses)
     for course in courses:
         if not course.decided and not course.reason:
-            course.reason = ENOUGH if enough else "" if course.rounds or interrupted else NO_TIME
+            course.reason = ENOUGH if enough() else "" if course.rounds or interrupted else NO_TIME
         if course.measured and not course.decided:
             course.verdict = judge(course.measured, shared(len(courses), figures), figures)
     return courses, interrupted

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
 from harness.db.any_server import AnyServer
-from harness.db.provision import provision
+from harness.db.provision import chosen_source, provision
+from harness.db.settings import Setting
 from harness.faults.case import Case, load_cases
 from harness.marketplace.planted import find_subject
 from harness.marketplace.scenario import Scenario, load_scenarios
 from harness.marketplace.subject import Subject
 from harness.resources import bundled
 from harness.verify.prepared import require_superuser
+from harness.words.dsn import is_dsn
 from harness.words.errors import CouldNotRun, UsageError
 
 
 @contextmanager
-def opened(choice: str) -> Iterator[AnyServer]:
-    """The server of that choice (``harness.db.provision``), open. ``UsageError`` where our role is no superuser."""
-    with provision(choice) as server:
+def opened(choice: str, settings: Mapping[str, Setting] | None = None) -> Iterator[AnyServer]:
+    """The server of that choice (``harness.db.provision``), open. ``UsageError`` where our role is no superuser.
+
+    Only one of ours gets the settings: what a server's start can set is the business of whoever started it.
+    """
+    if settings is not None and is_dsn(chosen_source(choice)):
+        settings = {}
+    with provision(choice, settings=settings) as server:
         require_superuser(server)
         yield server
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -16,18 +15,15 @@ from harness.compare.load import compare_load
 from harness.compare.run import FUNCTIONS, PROFILES, Options, compare
 from harness.compare.saved import saved_run, unpaired_document
 from harness.compare.version import find_version
-from harness.db.any_server import AnyServer
-from harness.db.provision import chosen_source, provision
 from harness.doors.asking import opened
 from harness.doors.saving import Saving
 from harness.doors.saying import say
 from harness.load.generator import require_locust
-from harness.load.plan import Scenario, find_scenario
+from harness.load.plan import find_scenario
 from harness.load.service import require_api
 from harness.report.progress import Progress
 from harness.resources import bundled
-from harness.verify.prepared import require_superuser, telling_of_a_lost_server
-from harness.words.dsn import is_dsn
+from harness.verify.prepared import telling_of_a_lost_server
 from harness.words.errors import UsageError
 
 LOAD = "load:"
@@ -52,16 +48,19 @@ def compare_versions(
     json_file: Path | None,
 ) -> int:
     """Measure, report, save; returns the exit code."""
-    names = [Path(each).stem if saved_run(each) is not None else each for each in (base, candidate)]
+    texts = {"base": base, "candidate": candidate}
+    old = {side: document for side, text in texts.items() if (document := saved_run(text)) is not None}
+    names = [Path(text).stem if side in old else text for side, text in texts.items()]
     saving = Saving("compare", "-".join(names), reports=reports, json_file=json_file)
     began = monotonic()
-    saved = {side: text for side, text in (("base", base), ("candidate", candidate)) if saved_run(text) is not None}
-    documents = [each for each in map(saved_run, saved.values()) if each is not None]
-    scenario = None
+    scenario, settings = None, None
     if profile.startswith(LOAD):
         require_locust()
         require_api()
-        scenario = find_scenario(profile.removeprefix(LOAD), bundled("locustfiles"))
+        # Here, for the command line must start without the packages that it needs.
+        from harness.load.run import SETTINGS
+
+        settings, scenario = SETTINGS, find_scenario(profile.removeprefix(LOAD), bundled("locustfiles"))
     elif profile not in PROFILES:
         expected = f"{', '.join(PROFILES)}, or {LOAD}SCENARIO"
         raise UsageError("no-profile", f"there is no profile {profile!r}", expected=expected)
@@ -70,15 +69,16 @@ def compare_versions(
             "no-call", f"{profile} has no operations to choose from", expected="no --operation with a load run"
         )
     budget_s = budget_s or (BUDGET_S if scenario is None else LOAD_BUDGET_S)
-    if documents and profile != FUNCTIONS:
+    if old and profile != FUNCTIONS:
         raise UsageError(
             "bad-saved-run",
             f"a saved run can be compared with by the profile {FUNCTIONS} alone",
             remedy="name two subjects, or revisions of one",
         )
-    if documents:
+    if old:
         # The other one finds the same rows.
-        seed, leads = documents[0]["seed"], documents[0]["leads"]
+        first = next(iter(old.values()))
+        seed, leads = first["seed"], first["leads"]
     with TemporaryDirectory(prefix="harness-compare-") as scratch:
 
         def measured(base: str, candidate: str) -> dict[str, Any]:
@@ -94,18 +94,19 @@ def compare_versions(
                 profile=profile,
             )
             progress = Progress(sys.stderr, ["compare"], budget_s, None, words=("round", "rounds"))
-            with _server(database, scenario) as server, telling_of_a_lost_server(), progress as shown:
+            with opened(database, settings) as server, telling_of_a_lost_server(), progress as shown:
                 if scenario is not None:
                     return compare_load(server, options, scenario, shown.update)
                 return compare(server, options, shown.update)
 
-        if saved:
-            of = {
-                side: saved_run(text) or measured(text, text)
-                for side, text in (("base", base), ("candidate", candidate))
-            }
+        if old:
+            of = {side: old[side] if side in old else measured(text, text) for side, text in texts.items()}
             document = unpaired_document(
-                of["base"], of["candidate"], saved=saved, strict=strict, seconds=monotonic() - began
+                of["base"],
+                of["candidate"],
+                saved={side: texts[side] for side in old},
+                strict=strict,
+                seconds=monotonic() - began,
             )
         else:
             document = measured(base, candidate)
@@ -114,18 +115,3 @@ def compare_versions(
         for path in append_baseline(document, saving.began, baseline):
             say(f"added to {path}")
     return code
-
-
-@contextmanager
-def _server(database: str, scenario: Scenario | None) -> Iterator[AnyServer]:
-    """For load runs one with the settings of a server under load."""
-    if scenario is None:
-        with opened(database) as server:
-            yield server
-        return
-    # Here, for the command line must start without the packages that it needs.
-    from harness.load.run import SETTINGS
-
-    with provision(database, settings={} if is_dsn(chosen_source(database)) else SETTINGS) as server:
-        require_superuser(server)
-        yield server

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep
 
-from harness.db.provision import chosen_source, provision
-from harness.doors.asking import require_writable, subject_of
+from harness.db.provision import chosen_source
+from harness.doors.asking import opened, require_writable, subject_of
 from harness.doors.ending import LOOK_EVERY_S, ending
 from harness.doors.saving import Saving
 from harness.doors.saying import say
@@ -21,7 +21,7 @@ from harness.load.plan import Plan, find_scenario, scenario_files
 from harness.load.service import require_api
 from harness.report.progress import Progress
 from harness.resources import bundled
-from harness.verify.prepared import require_superuser, telling_of_a_lost_server
+from harness.verify.prepared import telling_of_a_lost_server
 from harness.words.dsn import is_dsn
 from harness.words.errors import ExitCode, UsageError
 
@@ -66,8 +66,7 @@ def load(
     # Here, for the command line must start without the packages that it needs.
     from harness.load.run import SETTINGS, prepare_load, run_load
 
-    theirs = is_dsn(chosen_source(database))
-    if crashes and theirs:
+    if crashes and is_dsn(chosen_source(database)):
         raise UsageError(
             "not-our-server",
             "--crash was asked for on a server that the harness did not start",
@@ -95,11 +94,9 @@ def load(
     saving = Saving("load", scenario.name, reports=reports, json_file=json_file, junit_file=junit_file)
     with (
         _folder(prepared or samples) as folder,
-        # What only a server's start can set is the business of whoever started it.
-        provision(database, settings={} if theirs else SETTINGS) as server,
+        opened(database, SETTINGS) as server,
         telling_of_a_lost_server(),
     ):
-        require_superuser(server)
         if prepared is not None:
             document = prepare_load(server, plan, folder, _wait_for_ctrl_c, _tell)
         else:

@@ -46,11 +46,14 @@ def ran(
     seed: int = 0,
     seconds: float = 60,
     only: tuple[str, ...] = ("read", "top_up"),
+    fail_fast: bool = False,
 ) -> tuple[dict[str, Course], bool, list[str]]:
     plan, log = plan_for([REFERENCE], seed, only=only), list[str]()
     sides = [Made(name, plan, factor if name == "candidate" else 1.0, trouble, log) for name in NAMES]
     databases = {name: name for name in NAMES}
-    courses, interrupted = run_rounds(sides, plan, None, databases, monotonic() + seconds, lambda *_: None)
+    courses, interrupted = run_rounds(
+        sides, plan, None, databases, monotonic() + seconds, lambda *_: None, fail_fast=fail_fast
+    )
     return {course.operation: course for course in courses}, interrupted, log
 
 
@@ -72,10 +75,8 @@ def test_the_seed_decides_who_is_called_when() -> None:
 
 
 def test_it_can_end_with_the_first_that_is_slower() -> None:
-    plan = plan_for([REFERENCE], 0, only=("mark_sold", "top_up"))
-    sides = [Made(name, plan, 1.2 if name == "candidate" else 1.0, lambda _: None, []) for name in NAMES]
-    databases = {name: name for name in NAMES}
-    courses, _ = run_rounds(sides, plan, None, databases, monotonic() + 60, lambda *_: None, fail_fast=True)
+    found, _, _ = ran(1.2, only=("mark_sold", "top_up"), fail_fast=True)
+    courses = list(found.values())
     (slower,) = [each for each in courses if each.slower]
     (other,) = [each for each in courses if not each.slower]
     assert (slower.reason, other.reason) == ("", ENOUGH)
