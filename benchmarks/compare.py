@@ -18,19 +18,25 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from math import expm1, log
 from pathlib import Path
+from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
+from harness.compare.core import on_one_core
+from harness.compare.plan import plan_for
 from harness.compare.run import Options, compare
+from harness.compare.side import Side, make_ready
 from harness.compare.version import Version
 from harness.db.provision import provision
 from harness.marketplace.subject import Subject, digest_of, load_subject
 from harness.resources import bundled
+from harness.verify.prepared import new_database
 
 FUNCTION = "complete_credit_lead_purchase"
 OPERATION = "complete_credit"
@@ -67,32 +73,45 @@ def planted(sql: str) -> Iterator[Subject]:
         yield replace(reference, name="planted", migrations=migrations, digest=digest_of(reference.file, migrations))
 
 
-def run(candidate: Subject, seed: int, budget_s: float, operations: tuple[str, ...] = ()) -> dict[str, Any]:
+def run(candidate: Subject, seed: int, budget_s: float) -> dict[str, Any]:
     """One whole run."""
     base = load_subject("reference", bundled("sql"))
     options = Options(
-        Version("reference", base),
-        Version(candidate.name, candidate),
-        budget_s,
-        seed=seed,
-        operations=operations,
-        fail_fast=not operations,
+        Version("reference", base), Version(candidate.name, candidate), budget_s, seed=seed, fail_fast=True
     )
     with provision() as server:
         return compare(server, options, lambda *_: None)
 
 
-def calibrated(budget_s: float, share: float = 0.10) -> int:
-    """How often the loop must run to add that share to the function's processor time."""
-    times = 4000
-    for seed in (1001, 1002):
-        with planted(with_statement(loop(times))) as subject:
-            document = run(subject, seed, budget_s, (OPERATION,))
-        (entry,) = document["functions"]
-        cpu = next(each for each in entry["figures"] if each["id"] == "cpu")
-        assert cpu["candidate"] is not None, "processor time cannot be measured here"
-        times = max(1, round(times * share / cpu["increase"]["middle"]))
-    return times
+def calibrated(share: float = 0.10, times: int = 4000, pairs: int = 2000) -> int:
+    """How often the loop must run to add that share to the function's processor time.
+
+    A comparison ends when it knows enough, mostly by luck; this goes on to the end.
+    """
+    random, increases = Random(0), list[float]()
+    with planted(with_statement(loop(times))) as subject, provision() as server, ExitStack() as exits:
+        subjects = {"base": load_subject("reference", bundled("sql")), "candidate": subject}
+        plan = plan_for(list(subjects.values()), 0, only=(OPERATION,), rounds=pairs)
+        server.ensure_roles(subject.roles)
+        sides = []
+        for name, each in subjects.items():
+            dsn = server.dsn(exits.enter_context(new_database(server)))
+            make_ready(dsn, each, plan)
+            sides.append(Side(name, each, dsn, plan, local=server.local))
+            exits.callback(sides[-1].close)
+            sides[-1].open()
+            sides[-1].warm(OPERATION)
+        exits.enter_context(on_one_core([pid for side in sides for pid in side.pids]))
+        for _ in range(pairs):
+            cpu = {
+                side.name: side.call(OPERATION, random.randrange(side.sessions))["cpu"]
+                for side in random.sample(sides, len(sides))
+            }
+            base, candidate = cpu["base"], cpu["candidate"]
+            assert base, "processor time cannot be measured here"
+            assert candidate
+            increases.append(log(candidate / base))
+    return round(times * share / expm1(median(increases)))
 
 
 def line_of(kind: str, seed: int, document: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -169,7 +188,7 @@ def main() -> int:
             continue
         sql = INDEX if kind == "index" else with_statement(LOCK) if kind == "lock" else ""
         if kind == "cpu":
-            loops = options.loops or calibrated(options.budget)
+            loops = options.loops or calibrated()
             print(f"cpu: {loops} times round the loop", flush=True)
             sql = with_statement(loop(loops))
         with planted(sql) as subject:

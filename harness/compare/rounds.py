@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log1p
+from math import inf, isfinite, log1p
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -19,9 +19,9 @@ SHORT, SHORT_CALLS = 16, 2
 """The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
 """Rounds from look to look. More looks would cost nothing but the time to compute them."""
-SUSPECTED = 12
-"""Rounds of an operation that looks slower, to one of each other. Who gets them follows from what was measured before,
-and limits that hold at every look allow that."""
+SUSPECTS_SHARE = 0.5
+"""Of the time, for the one operation that looks slower and is nearest to being known to be. Who gets it follows from
+what was measured before, and limits that hold at every look allow that."""
 CONTROL_EVERY = 3
 """The control takes part in so many calls less: what it is to show is whether all is well, and not how well."""
 
@@ -88,15 +88,21 @@ class Course:
         return self.verdict is not None and self.verdict.word is Word.SLOWER
 
     @property
-    def suspected(self) -> bool:
-        """Whether it looks slower, and may not be."""
-        return self.verdict is not None and any(
-            each.word is Word.CANNOT_TELL
+    def doubt(self) -> float | None:
+        """How far it is from being known to be slower, for one that looks so and may not be; else None.
+
+        The uncertainty downwards over the distance to the limit: at 1 it is known.
+        """
+        doubts = [
+            (each.increase.middle - each.increase.lower) / (each.increase.middle - log1p(each.figure.limit))
+            for each in (self.verdict.figures if self.verdict is not None else ())
+            if each.word is Word.CANNOT_TELL
             and not each.off
             and each.increase is not None
+            and isfinite(each.increase.lower)
             and each.increase.middle > log1p(each.figure.limit)
-            for each in self.verdict.figures
-        )
+        ]
+        return min(doubts, default=None)
 
     @property
     def decided(self) -> bool:
@@ -136,7 +142,7 @@ def run_rounds(
         alphas = shared(len(courses), figures)
         going = list(live)
         while going and not over():
-            turns = [course for course in going for _ in range(SUSPECTED if course.suspected else 1)]
+            turns = _turns(going)
             random.shuffle(turns)
             for course in turns:
                 if over():
@@ -158,6 +164,17 @@ def run_rounds(
         if course.measured and not course.decided:
             course.verdict = judge(course.measured, shared(len(courses), figures), figures)
     return courses, interrupted
+
+
+def _turns(going: Sequence[Course]) -> list[Course]:
+    """One round of each, and more of the suspect, so that it has its share of the time."""
+    suspects = [course for course in going if course.doubt is not None]
+    suspect = min(suspects, key=lambda course: course.doubt or inf, default=None)
+    if suspect is None or not suspect.latest:
+        return list(going)
+    others = sum(course.latest for course in going if course is not suspect)
+    more = round(others / suspect.latest * SUSPECTS_SHARE / (1 - SUSPECTS_SHARE)) - 1
+    return [*going, *[suspect] * more]
 
 
 def _warm(course: Course, sides: Sequence[Caller]) -> None:

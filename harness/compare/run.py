@@ -21,6 +21,7 @@ from harness.compare.api import PROCESSES, WARM, ApiSide, require_the_api
 from harness.compare.calls import CallFailed
 from harness.compare.catalog import read_catalog
 from harness.compare.cause import causes
+from harness.compare.core import on_one_core
 from harness.compare.document import compare_document
 from harness.compare.figure import API_FIGURES, FIGURES
 from harness.compare.measure import counters
@@ -72,16 +73,17 @@ def compare(server: AnyServer, options: Options, tick: Tick) -> dict[str, Any]:
     with _sides(server, options, plan) as (sides, databases), counters(server, list(databases.values())) as counting:
         functions = called_functions(sides[0].dsn, options.base.subject, plan.operations)
         figures = FIGURES_OF[options.profile]
-        courses, interrupted = run_rounds(
-            sides,
-            plan,
-            counting,
-            databases,
-            began + options.budget_s * ROUNDS_SHARE,
-            tick,
-            figures,
-            fail_fast=options.fail_fast,
-        )
+        with on_one_core([pid for side in sides for pid in side.pids] if server.local else []):
+            courses, interrupted = run_rounds(
+                sides,
+                plan,
+                counting,
+                databases,
+                began + options.budget_s * ROUNDS_SHARE,
+                tick,
+                figures,
+                fail_fast=options.fail_fast,
+            )
         waits: Mapping[str, Mapping[str, float]] = {}
         found: dict[str, list[dict[str, Any]]] = {}
         try:

@@ -12,11 +12,12 @@ import pytest
 from harness.compare.calls import CallFailed
 from harness.compare.measure import Counted
 from harness.compare.plan import ROUNDS_MAX, Plan, plan_for
-from harness.compare.rounds import ENOUGH, Course, _counted, run_rounds
+from harness.compare.rounds import ENOUGH, Course, _counted, _turns, run_rounds
 from harness.compare.side import Side
-from harness.compare.verdict import Measures, Word
+from harness.compare.verdict import Measures, Word, judge, shared
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
+from tests.compare.rounds import rounds
 
 REFERENCE = load_subject("reference", bundled("sql"))
 NAMES = ("base", "candidate", "control")
@@ -85,7 +86,7 @@ def test_it_can_end_with_the_first_that_is_slower() -> None:
 
 
 def test_what_looks_slower_gets_more_rounds() -> None:
-    """Both are too near to their limit to be decided, but only one is above it."""
+    """All are too near to their limit to be decided, but only one is above it."""
     log: list[str] = []
 
     class Timed(Made):
@@ -96,13 +97,34 @@ def test_what_looks_slower_gets_more_rounds() -> None:
                 time *= 1.07 if operation == "top_up" else 1.03
             return {"p50": time, "cpu": time}
 
-    plan = plan_for([REFERENCE], 0, only=("mark_sold", "top_up"), rounds=100)
+    plan = plan_for([REFERENCE], 0, only=("mark_sold", "refund", "read", "top_up"), rounds=400)
     sides: list[Side] = [Timed(name, plan, 1.0, lambda _: None, log) for name in NAMES]
     clock = iter(range(10_000))
-    courses, _ = run_rounds(sides, plan, None, {name: name for name in NAMES}, 120, lambda *_: None, now=clock.__next__)
+    courses, _ = run_rounds(sides, plan, None, {name: name for name in NAMES}, 1000, lambda *_: None, now=clock.__next__)
     asked = Counter(each.split()[0] for each in log)
     assert asked["top_up"] > 2 * asked["mark_sold"] > 0
-    assert {each.operation: each.suspected for each in courses} == {"mark_sold": False, "top_up": True}
+    doubts = {each.operation: each.doubt for each in courses}
+    assert doubts["mark_sold"] is doubts["refund"] is doubts["read"] is None
+    assert doubts["top_up"] is not None
+    assert doubts["top_up"] > 1
+
+
+def test_the_suspect_has_half_of_the_time_and_is_the_one_nearest_to_a_verdict() -> None:
+    def course(operation: str, latest: float, factor: float, noise: float = 0.0) -> Course:
+        measured = rounds(20, cpu=factor, noise=noise)
+        verdict = judge(measured, shared(13))
+        return Course(operation, rounds=20, measured=measured, verdict=verdict, latest=latest)
+
+    fine = [course("read", 1.0, 1.0), course("sweep", 5.0, 1.0)]
+    near, far = course("buy", 0.5, 1.12, 0.15), course("request", 0.5, 1.08, 0.15)
+    assert near.doubt is not None
+    assert far.doubt is not None
+    assert near.doubt < far.doubt
+    assert Counter(each.operation for each in _turns(fine)) == {"read": 1, "sweep": 1}
+    # 13 rounds of half a second are as long as 1 + 5 + 0.5 seconds.
+    turns = Counter(each.operation for each in _turns([far, *fine, near]))
+    assert turns == {"read": 1, "sweep": 1, "request": 1, "buy": 13}
+    assert Counter(each.operation for each in _turns([near])) == {"buy": 1}
 
 
 def test_what_cannot_be_decided_ends_with_the_stock() -> None:
