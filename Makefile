@@ -6,6 +6,9 @@ ARGS ?=
 # in pyproject.toml because there it would also rule out, at installation, every mirror that serves no upload times.
 AS_OF := 2026-11-20
 
+# The tests start thousands of processes: each would compile all it imports again where the machine says not to keep that.
+export PYTHONDONTWRITEBYTECODE =
+
 bin := .venv/bin
 
 .PHONY: help verify test nightly coverage docs lint lock clean
