@@ -100,7 +100,8 @@ def test_what_looks_slower_gets_more_rounds() -> None:
     plan = plan_for([REFERENCE], 0, only=("mark_sold", "refund", "read", "top_up"), rounds=400)
     sides: list[Side] = [Timed(name, plan, 1.0, lambda _: None, log) for name in NAMES]
     clock = iter(range(10_000))
-    courses, _ = run_rounds(sides, plan, None, {name: name for name in NAMES}, 1000, lambda *_: None, now=clock.__next__)
+    databases = {name: name for name in NAMES}
+    courses, _ = run_rounds(sides, plan, None, databases, 1000, lambda *_: None, now=clock.__next__)
     asked = Counter(each.split()[0] for each in log)
     assert asked["top_up"] > 2 * asked["mark_sold"] > 0
     doubts = {each.operation: each.doubt for each in courses}
