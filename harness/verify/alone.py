@@ -31,6 +31,7 @@ from harness.verify.repeat import run_again
 from harness.verify.sources import sources
 from harness.verify.story import tell
 from harness.verify.theatre import Theatre
+from harness.verify.unshown import unshown
 from harness.words.errors import UsageError
 from harness.words.recording import Recording
 
@@ -139,7 +140,7 @@ def replay(
             show(story, onlooker, rows, recording.isolation, plan)
         if watch is not None and not again.difference:
             again = run_again(trial, recording.decisions, recording.events, recording.outcome, watch(story))
-        why = because(story, dict(broken[0].guilty), rows.tables) if broken else None
+        why = because(story, dict(broken[0].guilty), rows.tables, unshown(plan)) if broken else None
         return Replayed(not again.difference, bool(broken), again.difference, story, why["sentence"] if why else "")
 
 

@@ -2,7 +2,8 @@
 
 Of two sessions that changed one thing, the second one either decided on what it had read before the first one's change,
 or it saw the change and went on all the same, or it never looked. In a deadlock it is who waited for whose row. Where
-the steps show none of these there is no sentence.
+the steps show none of these there is no sentence; nor is it said that nobody looked where a function was called whose
+text is not known.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from harness.verify.unshown import Unshown
 
 Step = Mapping[str, Any]
 Tables = Callable[[str], Collection[str]]
@@ -25,6 +28,9 @@ _GUILTY = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "t
 
 _NO_TABLES = re.compile(r"%\(\w+\)[sbt]|'[^']*'")
 """Parameters and texts, which may be called as a table is."""
+
+_RAN = "ran"
+"""The text that ran in a step, what no step shows included."""
 
 _FINAL = {"lead": ("sold",), "purchase": ("completed", "refunded", "cancelled", "failed", "refund_required")}
 """From where a thing does not come back."""
@@ -44,10 +50,19 @@ class _Change:
     after: str
 
 
-def because(story: Mapping[str, Any], guilty: Mapping[str, str], tables: Tables) -> dict[str, Any] | None:
+def because(
+    story: Mapping[str, Any], guilty: Mapping[str, str], tables: Tables, unshown: Unshown
+) -> dict[str, Any] | None:
     """``sentence`` and ``steps``, for a story that has been looked at (``harness.verify.exhibit``)."""
-    steps = story["steps"]
+    steps = [{**step, _RAN: _ran(step, unshown)} for step in story["steps"]]
     return _deadlock(steps) or _change_upon_change(steps, guilty, tables)
+
+
+def _ran(step: Step, unshown: Unshown) -> str | None:
+    """All the text that ran in a step; None where it is not known."""
+    shown = f"{step.get('statement', '')}; {step.get('sent', '')}"
+    more = unshown(shown)
+    return None if more is None else f"{shown}; {more}"
 
 
 def _deadlock(steps: Sequence[Step]) -> dict[str, Any] | None:
@@ -124,8 +139,9 @@ def _explained(
     if first.step < 0:
         made = f"{thing} was {first.after} from the start"
     then = f"made it {second.after} at step {second.step}"
+    hidden = any(step[_RAN] is None for step in own if step["step"] <= write)
     if not looks:
-        if not writes or any(step["step"] < write and _reads(step, tables) for step in own):
+        if hidden or not writes or any(step["step"] < write and _reads(step, tables) for step in own):
             return None
         named = " or ".join(sorted(tables))
         seen = f"the write at step {write} was the first statement on {named}"
@@ -139,9 +155,10 @@ def _explained(
             f"{made}; {who} read it{after} at step {look['step']}, and {then} all the same",
             [first.step, look["step"], second.step],
         )
+    looked = "" if any(step[_RAN] is None for step in own if step["step"] > look["step"]) else ", without another look,"
     return _said(
         f"{who} read {thing} at step {look['step']}, when it was {first.before}; {first.session} made it {first.after} "
-        f"at step {first.step}; and {who}, without another look, {then}",
+        f"at step {first.step}; and {who}{looked} {then}",
         [look["step"], first.step, second.step],
     )
 
@@ -154,7 +171,8 @@ def _charge_unseen(steps: Sequence[Step], named: Collection[tuple[str, str]], ta
             continue
         own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
         writes = [step["step"] for step in own if _writes(step, balances)]
-        if not writes or any(_reads(step, purchases) for step in own if step["step"] < writes[-1]):
+        looked = (step[_RAN] is None or _reads(step, purchases) for step in own if step["step"] < writes[-1])
+        if not writes or any(looked):
             continue
         return _said(
             f"{change.session} made balance {change.name} {change.after}, which had been {change.before}, at step "
@@ -184,7 +202,7 @@ def _writes(step: Step, tables: Collection[str]) -> bool:
 
 def _reads(step: Step, tables: Collection[str]) -> bool:
     """A table is named, and not only as what is written."""
-    text = _NO_TABLES.sub("''", step.get("statement", ""))
+    text = _NO_TABLES.sub("''", step[_RAN] or step.get("statement", ""))
     rest = re.sub(_target(tables), "", text, flags=re.IGNORECASE)
     named = rf"(?:\b(?:FROM|JOIN|USING)|,)\s+(?:ONLY\s+)?(?:\w+\.)?(?:{'|'.join(map(re.escape, tables))})\b(?!\s*[.(])"
     return bool(re.search(named, rest, re.IGNORECASE))

@@ -24,6 +24,7 @@ from harness.verify.snapshots import snapshots
 from harness.verify.sources import sources
 from harness.verify.story import plain, tell
 from harness.verify.trial import Trial
+from harness.verify.unshown import unshown
 from harness.words.history import EventKind
 from harness.words.recording import Recording
 from harness.words.things import NOTHING, equal, things_in
@@ -48,7 +49,7 @@ def exhibit(
     else:
         rows = RowNames(subject, trial.world.names)
         show(story, seen, rows, recording.isolation, plan)
-        if (why := because(story, dict(finding.violation.guilty), rows.tables)) is not None:
+        if (why := because(story, dict(finding.violation.guilty), rows.tables, unshown(plan))) is not None:
             explained["because"] = why
     story["sources"] = sources(story, subject, plan)
     return story, explained

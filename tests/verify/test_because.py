@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.verify.because import because
+from harness.verify.unshown import Unshown
 
 TABLES: Mapping[str, tuple[str, ...]] = {"lead": ("leads",), "purchase": ("purchases",), "balance": ("credits",)}
 LOOK = "SELECT status FROM leads WHERE id = v_id"
@@ -24,11 +25,17 @@ def step(session: str, statement: str = "", *, commits: Sequence[str] = (), **mo
     return found
 
 
-def why(steps: Sequence[dict[str, Any]], guilty: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+def nothing(_: str) -> str:
+    return ""
+
+
+def why(
+    steps: Sequence[dict[str, Any]], guilty: Mapping[str, str] | None = None, unshown: Unshown = nothing
+) -> dict[str, Any] | None:
     for number, each in enumerate(steps):
         each["step"] = number
         each.setdefault("reads", number - 1)
-    return because({"steps": steps}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()))
+    return because({"steps": steps}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()), unshown)
 
 
 def test_who_decided_on_what_was_there_before_another_changed_it() -> None:
@@ -47,6 +54,37 @@ def test_who_decided_on_what_was_there_before_another_changed_it() -> None:
         "and alice, without another look, made it sold, sold_count 2 at step 5",
         "steps": [0, 3, 5],
     }
+
+
+def bought_by_two(*more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each of two sessions calls a function that sells a lead, bob between alice's call and her write."""
+    return [
+        step("alice", "SELECT sell(1)", where="client"),
+        step("bob", SELL, commits=["lead L1: available > sold"]),
+        *more,
+        step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+    ]
+
+
+def test_what_a_function_declares_is_a_look() -> None:
+    def declared(statement: str) -> str:
+        return "v_status text := (SELECT status FROM leads WHERE id = p_id)" if "sell(" in statement else ""
+
+    blind, looked = why(bought_by_two()), why(bought_by_two(), unshown=declared)
+    assert blind is not None
+    assert "had not looked" in blind["sentence"]
+    assert looked is not None
+    assert looked["sentence"].startswith("alice read lead L1 at step 0, when it was available")
+
+
+def test_of_a_function_whose_text_is_not_known_nobody_says_that_it_did_not_look() -> None:
+    def unknown(statement: str) -> str | None:
+        return None if "sell(" in statement else ""
+
+    assert why(bought_by_two(), unshown=unknown) is None
+    later = why([step("alice", LOOK), *bought_by_two()], unshown=unknown)
+    assert later is not None
+    assert later["sentence"].endswith("and alice made it sold, sold_count 2 at step 3")
 
 
 def test_a_parameter_that_is_called_as_a_table_is_no_look() -> None:
