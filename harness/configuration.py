@@ -37,9 +37,11 @@ def configure(app: App) -> None:
     """Let the commands of ``app`` take options from the environment and from the project's file."""
 
     def refuse_misspelt_variables(_app: App, _commands: tuple[str, ...], _arguments: ArgumentCollection) -> None:
-        known = {PREFIX + name.replace("-", "_").upper() for name in option_names(app)}
-        for variable in sorted(os.environ.keys() - known):
-            if variable.startswith(PREFIX) and (close := get_close_matches(variable, known, 1, _NEARLY)):
+        ours = sorted(variable for variable in os.environ if variable.startswith(PREFIX))
+        # The options of all commands take half a second to be told.
+        known = {PREFIX + name.replace("-", "_").upper() for name in option_names(app)} if ours else set()
+        for variable in ours:
+            if variable not in known and (close := get_close_matches(variable, known, 1, _NEARLY)):
                 raise UsageError(
                     "unknown-setting", f"{variable} in the environment is no option", remedy=f"did you mean {close[0]}?"
                 )
@@ -49,7 +51,8 @@ def configure(app: App) -> None:
         if path is None:
             return
         settings, tables = _settings_and_tables(app, path)
-        _refuse_unknown(settings, option_names(app), f"{path}: [tool.harness]")
+        if settings:
+            _refuse_unknown(settings, option_names(app), f"{path}: [tool.harness]")
         for name, table in tables.items():
             leaf = app[name].assemble_argument_collection()
             _refuse_unknown(table, frozenset(_names(leaf)), f"{path}: [tool.harness.{name}]")
