@@ -389,5 +389,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"harness: {' '.join(message.split())}", file=sys.stderr)
+    said = " ".join(message.split())
+    print(f"harness: {said}", file=sys.stderr)
+    try:
+        doors.tell_github_why(said)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
     return code

@@ -22,6 +22,11 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 
+# What a tested command says is not said to whoever looks at the step in which the tests run.
+for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    os.environ.pop(_name, None)
+
+
 LONG = (
     "test_every_life_keeps_every_property",
     "test_crashes_lose_nothing_that_was_acknowledged",

@@ -95,6 +95,7 @@ def test_every_command_is_understood(tmp_path: Path) -> None:
             directory.mkdir()
             (directory / "shards" / "one").mkdir(parents=True)
             (directory / "shards" / "one" / "gate.json").touch()
+            (directory / "merged.json").touch()
             environment = {name: filled(value) for name, value in step.get("env", {}).items()}
             script = filled(step["run"])
             called += commands(script, {"GITHUB_BASE_REF": "main", "GITHUB_RUN_NUMBER": "5", **environment}, directory)
@@ -102,10 +103,46 @@ def test_every_command_is_understood(tmp_path: Path) -> None:
         understood(words)
     assert {words[0] for words in called} == {"gate", "report", "model"}
     assert called[0] == [
-        *("gate", "--subject", "./sql/with space", "--budget", "2m", "--database", "embedded-17"),
-        *("--json", "reports/gate.json", "--base", "origin/main", "--shard", "2/3"),
+        *("gate", "--json", "reports/gate.json", "--subject", "./sql/with space", "--budget", "2m"),
+        *("--database", "embedded-17", "--base", "origin/main", "--shard", "2/3"),
         *("--tests", "python -m pytest -q", "--without", "load", "--without", "compare"),
     ]
+
+
+def test_what_the_inputs_leave_out_is_for_pyproject_to_say(tmp_path: Path) -> None:
+    action = load(ACTION)
+    (gate,) = [step["run"] for step in action["runs"]["steps"] if "harness gate" in step.get("run", "")]
+    empty = dict.fromkeys(("SUBJECT", "BUDGET", "BASE", "SHARD", "WITHOUT", "TESTS", "DATABASE"), "")
+    assert commands(gate, {"GITHUB_BASE_REF": "", **empty}, tmp_path) == [["gate", "--json", "reports/gate.json"]]
+    left_out = {name: entry["default"] for name, entry in action["inputs"].items() if name != "reports"}
+    assert not any(left_out.values()), left_out
+
+
+def test_the_subject_is_one_that_git_knows_where_the_harness_is_installed() -> None:
+    """The bundled one of that name is in no repository then, and nothing could be compared."""
+    called = re.findall(r"harness (?:gate|model) --subject (\S+)", WORKFLOW.read_text())
+    asked = [step["with"]["subject"] for _, step in steps() if step.get("uses") == "./"]
+    assert len(called) == 2
+    for name in [*asked, *called]:
+        assert name.startswith("./")
+        assert (ROOT / name / "subject.toml").is_file()
+
+
+@pytest.mark.parametrize(("ends", "there"), [(0, True), (1, True), (2, False)])
+def test_the_merged_job_ends_as_the_merge_did(tmp_path: Path, ends: int, there: bool) -> None:
+    """Also where a shard left nothing to merge: then there is nothing more to show."""
+    (script,) = [step["run"] for job, step in steps() if job == "merged" and "--merge" in step.get("run", "")]
+    does = f'case "$2" in --merge) {"touch merged.json;" * there} exit {ends};; *) echo shown;; esac'
+    (tmp_path / "harness").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "harness").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-e", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": "step.md"},
+        check=False,
+    )
+    assert done.returncode == ends
+    assert (tmp_path / "step.md").exists() is there
 
 
 def test_nothing_from_outside_is_put_into_a_script() -> None:

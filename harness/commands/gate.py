@@ -53,7 +53,7 @@ def gate(
     budget:
         how long in all: 90s (the default), 10m, 1h
     base:
-        the branch or commit that the change goes to; left out, the main branch
+        the branch or commit that the change goes to, here or at origin; left out, the main branch
     without:
         leave this part out (may be given several times)
     tests:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.doors.comparing import compare_versions as compare_versions
     from harness.doors.exporting import export as export
     from harness.doors.gating import gate as gate
+    from harness.doors.github import tell_github_why as tell_github_why
     from harness.doors.keeping import database_status as database_status
     from harness.doors.keeping import psql as psql
     from harness.doors.keeping import start_database as start_database
@@ -38,6 +39,7 @@ ROOMS = {
     "comparing": ("compare_versions",),
     "exporting": ("export",),
     "gating": ("gate",),
+    "github": ("tell_github_why",),
     "keeping": ("database_status", "psql", "start_database", "stop_database"),
     "listing": ("list_scenarios",),
     "living": ("model",),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.doors.saying import say
 from harness.report.gate_markdown import BYTES_MAX, gate_markdown, within
-from harness.report.workflow_commands import errors_on_lines
+from harness.report.markdown import plain
+from harness.report.workflow_commands import command, errors_on_lines
 from harness.words.errors import CouldNotRun
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -27,6 +29,18 @@ def tell_github(document: Mapping[str, Any]) -> None:
         say(line)
     if name := os.environ.get(SUMMARY):
         append_summary(Path(name), gate_markdown(document))
+
+
+def tell_github_why(message: str) -> None:
+    """The same two places for a command that cannot do what it was asked to; nothing where this is no such step.
+
+    By the standard error, which GitHub reads, too: the output may be a document. Raises ``CouldNotRun``.
+    """
+    if not on_github():
+        return
+    sys.stderr.write(command("error", message, {"title": "harness"}) + "\n")
+    if name := os.environ.get(SUMMARY):
+        append_summary(Path(name), f"## harness could not do what it was asked to\n\n{plain(message)}\n\n")
 
 
 def append_summary(path: Path, text: str) -> None:

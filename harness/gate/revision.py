@@ -17,6 +17,7 @@ USUAL = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 def merge_base(asked: str | None, directory: Path) -> str:
     """The commit at which the change in ``directory`` left ``asked``, or the first of ``USUAL`` that there is.
 
+    ``asked`` may be a branch that only ``origin`` has.
     Raises ``UsageError`` for a revision that git does not know, and ``CouldNotRun`` where there is no such commit here.
     """
     if _git(directory, "rev-parse", "--git-dir") is None:
@@ -24,9 +25,12 @@ def merge_base(asked: str | None, directory: Path) -> str:
             "no-history",
             f"{directory} is in no git repository: {_said(directory, 'rev-parse', '--git-dir')}",
             expected="a change to compare with what was there before",
-            remedy="run harness gate in the checkout, or leave the comparison out: --without compare",
+            remedy="name the subject by its folder in a checkout (--subject ./FOLDER), or leave the comparison out: "
+            "--without compare",
         )
-    target = asked or next((each for each in USUAL if _git(directory, "rev-parse", "--verify", "-q", each)), None)
+    # A clone that CI makes knows the branches of where it came from, and has none of its own.
+    named = (asked, f"origin/{asked}") if asked else USUAL
+    target = next((each for each in named if _git(directory, "rev-parse", "--verify", "-q", each)), asked)
     base = None if target is None else _git(directory, "merge-base", "HEAD", target)
     if base is not None:
         return base

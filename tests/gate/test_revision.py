@@ -50,6 +50,16 @@ def test_the_base_is_where_the_change_left(repository: Path, asked: str | None) 
     assert file["diff"] == "@@ -2 +2 @@ a\n-b\n+B"
 
 
+def test_a_clone_that_has_no_branches_takes_those_of_its_origin(repository: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(repository), str(clone))
+    git(clone, "checkout", "-q", "--detach")
+    git(clone, "branch", "-q", "-D", "change")
+    assert merge_base("main", clone) == git(repository, "rev-parse", "main~1")
+    with pytest.raises(UsageError, match="no-revision"):
+        merge_base("nowhere", clone)
+
+
 def test_what_is_not_committed_counts_and_what_is_gone(repository: Path) -> None:
     (repository / "sql" / "f.sql").write_text("a\nc\nd\n")
     (repository / "sql" / "new.sql").write_text("x\n")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from harness.cli import app
+from harness.cli import app, main
 from harness.doors.github import SUMMARY, append_summary, tell_github
 from harness.gate.part import Part
 from harness.gate.touched import Touched
 from harness.report.counterexamples import replay_line
 from harness.report.gate import advice
 from harness.report.gate_markdown import BYTES_MAX, again, gate_markdown, located, within
-from harness.report.markdown import fenced
+from harness.report.markdown import fenced, plain
 from harness.report.mermaid import sequence
 from harness.report.workflow_commands import ANNOTATIONS_MAX, command, errors_on_lines
 from tests.gate.made import failed, gate_of, suite, verified
@@ -273,3 +273,27 @@ def test_the_summary_and_the_annotations_are_there(
     tell_github(broken())
     assert (tmp_path / "summary.md").read_text() == gate_markdown(broken())
     assert capsys.readouterr().out.splitlines() == errors_on_lines(broken())
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [("gate --subject nosuch", "[no-subject]"), ("gate --shard half", "half"), ("report --merge a.json", "a.json")],
+)
+def test_a_command_that_ends_at_once_says_why_where_people_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: str, why: str
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv(SUMMARY, str(summary))
+    assert main(asked.split()) in (2, 3)
+    said, annotation = capsys.readouterr().err.splitlines()
+    assert annotation == command("error", said.removeprefix("harness: "), {"title": "harness"})
+    assert why in said
+    assert plain(said.removeprefix("harness: ")) in summary.read_text()
+    monkeypatch.setenv(SUMMARY, "/nonexistent/summary.md")
+    assert main(asked.split()) in (2, 3)
+    assert "[cannot-write]" in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    main(asked.split())
+    assert capsys.readouterr().err == f"{said}\n"
