@@ -53,7 +53,9 @@ def inventory(server: Server) -> dict[str, Sequence[object]]:
     until = monotonic() + 10
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         while True:
-            found = {name: connection.execute(query.encode()).fetchall() for name, query in queries.items()}
+            found: dict[str, Sequence[object]] = {
+                name: connection.execute(query.encode()).fetchall() for name, query in queries.items()
+            }
             if not found["sessions"] or monotonic() > until:
                 return found
             sleep(0.05)
