@@ -16,6 +16,7 @@ import psycopg
 from psycopg import generators, pq, waiting
 from psycopg.abc import PQGen
 
+from harness.db.rows import Rows, rows_of
 from harness.words.errors import CouldNotRun
 
 _GONE_S = 10.0
@@ -39,11 +40,15 @@ class RoundTrip:
 
 
 class ControlledCursor(psycopg.AsyncCursor[Any]):
-    """Notes what it is about to send, for the report."""
+    """Notes what it is about to send, for the report, and what came back, where somebody wants to know."""
 
     async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        cast(ControlledConnection, self._conn).statement = query
-        return await super().execute(query, *args, **kwargs)
+        connection = cast(ControlledConnection, self._conn)
+        connection.statement = query
+        await super().execute(query, *args, **kwargs)
+        if connection.came_back is not None and self.pgresult is not None and self.pgresult.nfields:
+            connection.came_back.append(rows_of(self.pgresult))
+        return self
 
 
 class ControlledConnection(psycopg.AsyncConnection[Any]):
@@ -53,6 +58,8 @@ class ControlledConnection(psycopg.AsyncConnection[Any]):
         super().__init__(pgconn)
         self.cursor_factory = ControlledCursor
         self.statement: Any = None
+        self.came_back: list[Rows] | None = None
+        """The answers to its statements that have columns; None where nobody wants to know."""
         self.lent: psycopg.BaseConnection[Any] | None = None
         """As it was given last to a program that must not change it (``harness.db.lent``)."""
         self.successor: ControlledConnection | None = None

@@ -13,6 +13,8 @@ from typing import Any
 
 from psycopg import pq, sql
 
+from harness.db.controlled import ControlledConnection
+from harness.db.rows import Rows
 from harness.db.session import ClientSession, Told
 from harness.db.stage import PostgresStage
 
@@ -43,6 +45,7 @@ class Observer:
 
     def __init__(self, stage: PostgresStage) -> None:
         self._stage = stage
+        self._listened: dict[ControlledConnection, int] = {}
 
     def look(self, question: bytes) -> bytes:
         """The one text that a SELECT answers now."""
@@ -61,6 +64,28 @@ class Observer:
                 found += [(number, told) for told in actor.told]
                 actor.told.clear()
         return found
+
+    def listen(self, session: int) -> None:
+        """From now on, want to know which rows come back to the session's client."""
+        actor = self._stage.actors[session]
+        if isinstance(actor, ClientSession) and actor.connection.came_back is None:
+            actor.connection.came_back = []
+            self._listened[actor.connection] = session
+
+    def take_rows(self) -> list[tuple[int, Rows]]:
+        """What has come back since the last time, each with the number of the session."""
+        found = []
+        for connection, number in self._listened.items():
+            if connection.came_back:
+                found += [(number, rows) for rows in connection.came_back]
+                connection.came_back.clear()
+        return found
+
+    def turn_away(self) -> None:
+        """Sessions are used again for runs that nobody looks at: those need not note what comes back."""
+        for connection in self._listened:
+            connection.came_back = None
+        self._listened.clear()
 
     def awaited(self, session: int) -> Awaited | None:
         """The lock that a session waits for; None for one that waits for none (any more)."""

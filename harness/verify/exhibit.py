@@ -15,6 +15,7 @@ from harness.engine.campaign import Finding
 from harness.marketplace.start import State
 from harness.marketplace.subject import Subject
 from harness.verify.awaited import RowNames
+from harness.verify.answers import came_back
 from harness.verify.because import because
 from harness.verify.onlooker import Onlooker
 from harness.verify.repeat import run_again
@@ -74,6 +75,8 @@ def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: s
     awaited: dict[str, dict[str, Any]] = {}
     for number, news in saw(steps, onlooker.sightings, plan, rows.names).items():
         steps[number]["saw"] = news
+    for number, news in came_back(steps, story["sessions"], onlooker.answers, onlooker.calls, rows.names):
+        steps[number].setdefault("saw", []).extend(news)
     for step, reads in zip(steps, snapshots(steps, onlooker.opened, isolation), strict=True):
         number = step["step"]
         if committed := list(commits(onlooker.committed[number - 1], onlooker.committed[number])):

@@ -5,14 +5,17 @@ After each step it reads what is committed, by the subject's own probes, and of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 
 from harness.db.observer import Awaited, Observer
 from harness.engine.execution import Chooser, Clock, Run
 from harness.marketplace.start import State
+from harness.verify.answers import Answer
 from harness.verify.sightings import Sighting
 from harness.verify.trial import Trial
-from harness.words.history import History
+from harness.words.history import Call, History
 
 
 class Onlooker:
@@ -20,8 +23,8 @@ class Onlooker:
 
     ``committed`` is the state after each step (-1: before the first one), ``awaited`` the lock that a session waits for
     since a step, ``opened`` the steps that were the first of a transaction, ``sightings`` what points have told of
-    variables. ``blind`` says why nothing can be told: a
-    session had locked a whole table that the probes read.
+    variables, ``answers`` the rows that came back to the clients, and ``calls`` what these were told in the end.
+    ``blind`` says why nothing can be told: a session had locked a whole table that the probes read.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -34,11 +37,18 @@ class Onlooker:
         self.awaited: dict[tuple[int, int], Awaited] = {}
         self.opened: set[int] = set()
         self.sightings: list[Sighting] = []
+        self.answers: list[Answer] = []
+        self.calls: Sequence[Call] = ()
         self.blind = ""
 
     def run(self, chooser: Chooser) -> tuple[Run, History]:
         """As the trial; one step at a time."""
-        return self._trial.run(_Single(chooser), self._beside)
+        try:
+            run, history = self._trial.run(_Single(chooser), self._beside)
+        finally:
+            self._observer.turn_away()
+        self.calls = history.calls
+        return run, history
 
     def _beside(self, clock: Clock) -> Clock:
         self._clock = clock
@@ -51,6 +61,7 @@ class Onlooker:
         if step == 0:
             self._observer.take_told()  # by the calls of the prologue
             self._look(-1)
+        self._observer.listen(session)
         if self._observer.begins_transaction(session):
             self.opened.add(step)
 
@@ -61,6 +72,7 @@ class Onlooker:
         self.sightings += [
             Sighting(self._current[session], session, told) for session, told in self._observer.take_told()
         ]
+        self.answers += [Answer(self._current[session], session, rows) for session, rows in self._observer.take_rows()]
         self._look(step)
 
     def waits(self, step: int, session: int) -> None:

@@ -15,6 +15,7 @@ from harness.db.plan import Plan, Point, Variable
 from harness.db.session import Told
 from harness.db.variables import FOUND
 from harness.marketplace.names import Names
+from harness.words.secret import HIDDEN, names_a_secret, without_secrets_in
 
 LENGTH_MAX = 200
 """Characters of a value."""
@@ -22,7 +23,7 @@ LENGTH_MAX = 200
 _KINDS = {"top_up": "top-up"}
 """Kinds of things of ``Names`` that a reader calls by another word."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d[\d.:+Z-]*)?|\d\d:\d\d:\d\d[\d.:+Z-]*")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -63,7 +64,7 @@ def saw(
             continue
         # Of what was not in sight at the point before, a null is no news either.
         news = [
-            {"name": _name(variable), "value": shown(value, names)}
+            {"name": _name(variable), "value": shown(value, names, variable.name)}
             for variable, value in values.items()
             if value != before.values.get(variable)
         ]
@@ -72,23 +73,31 @@ def saw(
     return found
 
 
-def shown(value: Any, names: Names) -> str:
-    """A value as a reader understands it, and the same in every run: ids of the scenario's things by their names, no
-    clock and no other id. At most ``LENGTH_MAX`` characters."""
-    text = _text(value, names)
+def shown(value: Any, names: Names, name: str) -> str:
+    """What has this name, as a reader understands it, and the same in every run: ids of the scenario's things by their
+    names, no clock, no other id and no secret. At most ``LENGTH_MAX`` characters."""
+    text = without_secrets_in(_text(value, names, name))
     return text if len(text) <= LENGTH_MAX else f"{text[: LENGTH_MAX - 1]}…"
 
 
-def _text(value: Any, names: Names) -> str:
+def _text(value: Any, names: Names, name: str) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if names_a_secret(name):
+        return HIDDEN
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(part, names)}" for name, part in value.items() if part is not None) or "null"
+        parts = [f"{each} {_text(part, names, each)}" for each, part in value.items() if part is not None]
+        return ", ".join(parts) or "null"
     if isinstance(value, list):
-        return f"[{', '.join(_text(part, names) for part in value)}]"
-    if (thing := names.thing_of(value)) is not None:
-        return f"{_KINDS.get(thing[0], thing[0])} {thing[1]}"
-    return _UUID.sub("an id", _TIME.sub("a time", value)) if value else "''"
+        return f"[{', '.join(_text(part, names, '') for part in value)}]"
+    if (thing := _thing(value, names)) is not None:
+        return thing
+    return _UUID.sub(lambda id_: _thing(id_[0], names) or "an id", _TIME.sub("a time", value)) if value else "''"
+
+
+def _thing(id_text: str, names: Names) -> str | None:
+    known = names.thing_of(id_text)
+    return None if known is None else f"{_KINDS.get(known[0], known[0])} {known[1]}"
 
 
 def _name(variable: Variable) -> str:

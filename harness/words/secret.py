@@ -9,12 +9,19 @@ HIDDEN = "..."
 
 _DSN = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://[^\s'\"]+")
 _AUTHORITY = re.compile(r"(?<=://)[^/@\s]*@")
+_NAME = r"password|passwd|secret|token|api_?key"
+_IS_NAME = re.compile(_NAME, re.IGNORECASE)
 _NAMED = re.compile(
     # From the beginning of a word only: in the middle of a long one, each place would read the rest of it again.
-    r"""((?<![\w-])[\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*["']?\s*(?:=(?!=)|:(?=\s*["']))\s*)"""
+    rf"""((?<![\w-])[\w-]*(?:{_NAME})[\w-]*["']?\s*(?:=(?!=)|:(?=\s*["']))\s*)"""
     r"""('[^']*'|"[^"]*"|[^\s'"]+)""",
     re.IGNORECASE,
 )
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether what has this name is a secret."""
+    return bool(_IS_NAME.search(name))
 
 
 def without_secrets_in(text: str) -> str:
