@@ -13,7 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.verify.answers import COUNT
+from harness.verify.sightings import LENGTH_MAX
 from harness.verify.unshown import Unshown
+from harness.words.things import things_at_first
 
 Step = Mapping[str, Any]
 Tables = Callable[[str], Collection[str]]
@@ -29,8 +32,14 @@ _GUILTY = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "t
 _NO_TABLES = re.compile(r"%\(\w+\)[sbt]|'[^']*'")
 """Parameters and texts, which may be called as a table is."""
 
+_SEEN_AS = {"balance": "workspace"}
+"""What a session sees of the row of a balance is whose it is."""
+
 _RAN = "ran"
 """The text that ran in a step, what no step shows included."""
+
+_SEEN = "seen"
+"""The things that the step saw."""
 
 _FINAL = {"lead": ("sold",), "purchase": ("completed", "refunded", "cancelled", "failed", "refund_required")}
 """From where a thing does not come back."""
@@ -54,7 +63,8 @@ def because(
     story: Mapping[str, Any], guilty: Mapping[str, str], tables: Tables, unshown: Unshown
 ) -> dict[str, Any] | None:
     """``sentence`` and ``steps``, for a story that has been looked at (``harness.verify.exhibit``)."""
-    steps = [{**step, _RAN: _ran(step, unshown)} for step in story["steps"]]
+    things = _things(story)
+    steps = [{**step, _RAN: _ran(step, unshown), _SEEN: _seen(step, things)} for step in story["steps"]]
     return _deadlock(steps) or _change_upon_change(steps, guilty, tables)
 
 
@@ -155,7 +165,9 @@ def _explained(
             f"{made}; {who} read it{after} at step {look['step']}, and {then} all the same",
             [first.step, look["step"], second.step],
         )
-    looked = "" if any(step[_RAN] is None for step in own if step["step"] > look["step"]) else ", without another look,"
+    later = [step for step in own if step["step"] > look["step"]]
+    unsure = any(step[_RAN] is None or (step["step"] < write and _reads(step, tables)) for step in later)
+    looked = "" if unsure else ", without another look,"
     return _said(
         f"{who} read {thing} at step {look['step']}, when it was {first.before}; {first.session} made it {first.after} "
         f"at step {first.step}; and {who}{looked} {then}",
@@ -210,12 +222,27 @@ def _reads(step: Step, tables: Collection[str]) -> bool:
 
 def _sees_another(step: Step, change: _Change) -> bool:
     """What the step saw names things of this kind, and not the one that was changed: that row was not read there."""
-    named = {
-        name
-        for seen in step.get("saw", ())
-        for name in re.findall(rf"\b{re.escape(change.kind)} ([^\s,\]]+)", seen["value"])
-    }
-    return bool(named) and change.name not in named
+    kind = _SEEN_AS.get(change.kind, change.kind)
+    named = {thing for thing in step[_SEEN] if thing.startswith(f"{kind} ")}
+    return bool(named) and f"{kind} {change.name}" not in named
+
+
+def _things(story: Mapping[str, Any]) -> set[str]:
+    """All things of a run, as what a step saw names them."""
+    known = [f"{kind} {name}" for kind, name in things_at_first(story.get("start", {}))]
+    known += [commit["name"] for step in story["steps"] for commit in step.get("commits", ())]
+    kinds = [thing.partition(" ") for thing in known]
+    return {f"{_SEEN_AS.get(kind, kind)} {name}" for kind, _, name in kinds}
+
+
+def _seen(step: Step, things: Collection[str]) -> set[str]:
+    """What the step saw of these; none where it saw more than is told: several rows, of which only the last one is, or
+    a value that was too long."""
+    seen = {each["name"]: each["value"] for each in step.get("saw", ())}
+    if COUNT in seen or any(len(value) >= LENGTH_MAX for value in seen.values()):
+        return set()
+    text = "\n".join(seen.values())
+    return {thing for thing in things if re.search(rf"\b{re.escape(thing)}(?![^\s,\]\"])", text)}
 
 
 def _said(sentence: str, steps: Sequence[int]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -30,12 +31,17 @@ def nothing(_: str) -> str:
 
 
 def why(
-    steps: Sequence[dict[str, Any]], guilty: Mapping[str, str] | None = None, unshown: Unshown = nothing
+    steps: Sequence[dict[str, Any]],
+    guilty: Mapping[str, str] | None = None,
+    unshown: Unshown = nothing,
+    start: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any] | None:
     for number, each in enumerate(steps):
         each["step"] = number
         each.setdefault("reads", number - 1)
-    return because({"steps": steps}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()), unshown)
+    return because(
+        {"steps": steps, "start": start}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()), unshown
+    )
 
 
 def test_who_decided_on_what_was_there_before_another_changed_it() -> None:
@@ -244,13 +250,64 @@ def test_a_deadlock_is_who_waited_for_whose_row() -> None:
     assert why([first, second], {}) is None
 
 
-@pytest.mark.parametrize(("value", "is_told"), [("lead L1", True), ("id lead L1, price 10", True), ("lead L2", False)])
-def test_a_statement_that_saw_another_row_is_no_look_at_this_one(value: str, is_told: bool) -> None:
+START = {
+    "workspaces": {"A": "50", "B": "50"},
+    "leads": {name: {"status": "available"} for name in ("L1", "L2")},
+    "purchases": {"p": {"status": "pending"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("saw", "is_told"),
+    [
+        ({"v_lead": "lead L1"}, True),
+        ({"v_lead": "id lead L1, price 10"}, True),
+        ({"v_lead": "lead lead L1, purchase 7.00"}, True),
+        ({"v_leads": "[lead L2, lead L1]"}, True),
+        ({"v_lead": "lead L2"}, False),
+        ({"id": "lead L2", "price": "10"}, False),
+        ({"v_leads": "[lead L2]"}, False),
+        ({"v_lead": "lead lead L2"}, False),
+        ({"rows": "2", "id": "lead L2"}, True),
+        ({"v_leads": f"[lead L2, {'x' * 190}…"}, True),
+        ({"v_kind": "lead generation"}, True),
+    ],
+)
+def test_a_statement_that_saw_another_row_is_no_look_at_this_one(saw: dict[str, str], is_told: bool) -> None:
+    steps = [
+        step("alice", LOOK, saw=[{"name": name, "value": value} for name, value in saw.items()]),
+        step("bob", SELL, commits=["lead L1: available > sold"]),
+        step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+    ]
+    assert (why(steps, start=START) is not None) is is_told
+
+
+@pytest.mark.parametrize(
+    ("value", "is_told"),
+    [("id workspace A, balance 50.00", True), ("balance 50.00", True), ("id workspace B, balance 50.00", False)],
+)
+def test_a_balance_that_was_seen_is_that_of_its_workspace(value: str, is_told: bool) -> None:
+    charge = "UPDATE credits SET balance = v_left"
     found = why(
         [
-            step("alice", LOOK, saw=[{"name": "v_lead", "value": value}]),
-            step("bob", SELL, commits=["lead L1: available > sold"]),
-            step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
-        ]
+            step("alice", "SELECT * INTO v_row FROM credits", saw=[{"name": "v_row", "value": value}]),
+            step("bob", charge, commits=["balance A: 50 > 40"]),
+            step("alice", charge, commits=["balance A: 40 > 30"]),
+        ],
+        {"workspace": "A"},
+        start=START,
     )
-    assert (found is not None) is is_told
+    assert (found is not None and "alice read balance A at step 0" in found["sentence"]) is is_told
+
+
+def test_nobody_is_said_not_to_have_looked_again_who_may_have() -> None:
+    def seen(lead: str) -> dict[str, Any]:
+        return step("alice", LOOK, saw=[{"name": "id", "value": f"lead {lead}"}])
+
+    bought, sold = (
+        step("bob", SELL, commits=["lead L1: available > sold"]),
+        step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"]),
+    )
+    again = why([seen("L1"), bought, seen("L2"), sold], start=START)
+    assert again is not None
+    assert again["sentence"].endswith("made it sold at step 1; and alice made it sold, sold_count 2 at step 3")

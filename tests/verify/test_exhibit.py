@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +11,17 @@ import pytest
 from harness.db.any_server import AnyServer
 from harness.engine.campaign import Finding, fingerprint
 from harness.explore.sparse import Sparse
+from harness.marketplace.operations import Buy
 from harness.marketplace.properties import check
-from harness.marketplace.scenario import load_scenarios
+from harness.marketplace.scenario import Scenario, load_scenarios
+from harness.marketplace.start import LeadStart, Start
 from harness.marketplace.subject import load_subject
 from harness.resources import bundled
 from harness.verify.alone import staged
 from harness.verify.counterexample import record
 from harness.verify.exhibit import exhibit
 from harness.words.schedule import Switch
+from tests.verify import stall
 
 pytestmark = pytest.mark.usefixtures("unpinned")
 
@@ -51,6 +56,7 @@ def test_what_is_seen_of_a_double_sale_and_of_a_deadlock(server: AnyServer) -> N
         assert sales == [("bob", "available", "sold"), ("alice", "sold", "sold, sold_count 2")]
         assert [(step["session"], step["saw"]) for step in steps[:2] if "saw" in step] == [
             ("alice", [{"name": "FOUND", "value": "true"}, {"name": "v_locked", "value": "1"}]),
+            ("alice", [{"name": "total", "value": "10.00"}, {"name": "prices", "value": "[10.00]"}]),
         ]
         assert not [item for item in plan.rewritten if "harness.saw" in item.instrumented]
         installed = theatre.connection.execute("SELECT count(*) FROM pg_proc WHERE prosrc LIKE '%harness.saw(%'")
@@ -80,3 +86,59 @@ def test_what_is_seen_of_a_double_sale_and_of_a_deadlock(server: AnyServer) -> N
         (closed,) = [event for event in events if event["kind"] == "deadlock"]
         assert [(each["session"], each["row"]["name"]) for each in closed["cycle"]] == waits[::-1]
         assert "which credits had locked: none of them could go on" in explained["because"]["sentence"]
+
+
+CALL = 'buy = ["SELECT * FROM buy(%(purchase)s, %(workspace)s, (%(leads)s::bigint[])[1])"]'
+READ_THEN_WRITE = """buy = [
+  "SELECT id, price FROM contact WHERE id = ANY (%(leads)s::bigint[])",
+  "SELECT id AS who, credits FROM customer WHERE id = %(workspace)s",
+  '''
+  WITH made AS (INSERT INTO sale VALUES (%(purchase)s, %(workspace)s, 'paid') RETURNING id),
+    item AS (INSERT INTO sale_contact SELECT made.id, %(id)s, %(price)s FROM made),
+    sold AS (UPDATE contact SET times_sold = times_sold + 1 WHERE id = %(id)s)
+  UPDATE customer SET credits = %(credits)s::numeric - %(price)s WHERE id = %(workspace)s RETURNING credits AS balance
+  ''',
+]"""
+"""The client itself calculates the new balance of one that it has read."""
+
+
+def test_what_a_client_reads_and_writes_on(server: AnyServer, tmp_path: Path) -> None:
+    subject = stall.subject(stall.spoilt(tmp_path, {CALL: READ_THEN_WRITE}, "subject.toml"))
+    scenario = Scenario(
+        "two-at-once",
+        "One workspace buys two leads.",
+        Start({"A": Decimal(50)}, {"L1": LeadStart(Decimal(10)), "L2": LeadStart(Decimal(20))}),
+        {"alice": [Buy("A", ("L1",), "p")], "bob": [Buy("A", ("L2",), "q")]},
+        ("serializable",),
+        ("overlap",),
+    )
+    with staged(server, subject, "read committed") as (order, plan, theatre):
+        trial = theatre.trial(scenario)
+        switches = (Switch(2, 1),)
+        run, history = trial.run(Sparse(switches))
+        (violation,) = check(history, scenario.properties)
+        finding = Finding(violation, run, history, len(switches), 1)
+        recording = record(order, scenario, finding, True)
+        exhibited = [exhibit(subject, plan, trial, recording, finding) for _ in range(2)]
+        assert all(each.connection.came_back is None for each in trial.player.stage.actors)
+    assert exhibited[0] == exhibited[1]
+    story, explained = exhibited[0]
+    assert [
+        (step["session"], *[(each["name"], each["value"]) for each in step.get("saw", ())]) for step in story["steps"]
+    ] == [
+        ("alice", ("id", "lead L1"), ("price", "10")),
+        ("alice", ("who", "workspace A"), ("credits", "50")),
+        ("bob", ("id", "lead L2"), ("price", "20")),
+        ("bob", ("who", "workspace A"), ("credits", "50")),
+        ("bob",),
+        ("alice",),
+    ]
+    assert [event["detail"] for step in story["steps"] for event in step["events"]] == [
+        "ok (balance=30)",
+        "ok (balance=40)",
+    ]
+    assert explained["because"] == {
+        "sentence": "alice read balance A at step 1, when it was 50; bob made it 30 at step 4; "
+        "and alice, without another look, made it 40 at step 5",
+        "steps": [1, 4, 5],
+    }

@@ -69,6 +69,19 @@ def test_each_call_of_a_function_begins_anew() -> None:
 def test_values_are_told_in_the_words_of_the_scenario_and_are_the_same_in_every_run() -> None:
     lead, other = str(names().id_of("lead", "L1")), "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
     row = {"id": lead, "sold_at": "2026-02-05T10:00:00.123+00:00", "note": None, "by": [other, True]}
-    assert shown(row, names()) == "id lead L1, sold_at a time, by [an id, true]"
-    assert [shown(value, names()) for value in (None, "", "50.00", {"a": None})] == ["null", "''", "50.00", "null"]
-    assert shown("x" * 300, names()) == "x" * (LENGTH_MAX - 1) + "…"
+    assert shown(row, names(), "v_row") == "id lead L1, sold_at a time, by [an id, true]"
+    values = (None, "", "50.00", {"a": None})
+    assert [shown(value, names(), "v") for value in values] == ["null", "''", "50.00", "null"]
+    assert shown("x" * 300, names(), "v") == "x" * (LENGTH_MAX - 1) + "…"
+    text = f'{{"lead": "{lead}", "sale": "{other}", "day": "2026-02-05", "at": "2026-02-05T10:00:00.1Z"}}'
+    assert shown(text, names(), "v") == '{"lead": "lead L1", "sale": "an id", "day": "a time", "at": "a time"}'
+    times = ("2026-02-05", "10:00:00.5+01", "00:00:00.123", "2026-02-05 10:00:00+00")
+    assert {shown(value, names(), "v") for value in times} == {"a time"}
+
+
+def test_a_secret_is_not_told() -> None:
+    assert shown("x9", names(), "v_api_token") == "..."
+    assert shown({"id": "7", "token_hash": "x9", "password": None}, names(), "v_row") == "id 7, token_hash ..."
+    assert shown([{"secret": "x9"}], names(), "v_rows") == "[secret ...]"
+    assert shown("host postgresql://u:p@h/d api_key=x9", names(), "v") == "host ... api_key=..."
+    assert shown(None, names(), "v_token") == "null"
