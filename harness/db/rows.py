@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import pq
@@ -19,7 +20,8 @@ _json = partial(json.loads, parse_float=str, parse_int=str)
 _JSON = frozenset(psycopg.adapters.types[name].oid for name in ("json", "jsonb"))
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rows:
     """``last`` is the last row by column, of columns of one name the last; None where there is none."""
 
     count: int

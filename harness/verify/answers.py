@@ -42,8 +42,8 @@ def came_back(
     names: Names,
 ) -> Iterator[tuple[int, list[dict[str, str]]]]:
     """What to add to the field ``saw`` of the steps of a story, with the numbers of the steps."""
-    for step, session, (count, last) in answers:
-        row = dict(last or {})
+    for step, session, rows in answers:
+        row = dict(rows.last or {})
         call = next(
             (each for each in calls if each.session == session and each.invoked <= step and not _is_over(each, step)),
             None,
@@ -51,8 +51,8 @@ def came_back(
         if call is not None and _is_last(steps, sessions[session], step, call):
             row = {name: value for name, value in row.items() if not _is_told(name, value, call, names)}
         news = [{"name": name, "value": shown(value, names, name)} for name, value in row.items()]
-        if count != 1:
-            news.insert(0, {"name": COUNT, "value": str(count)})
+        if rows.count != 1:
+            news.insert(0, {"name": COUNT, "value": str(rows.count)})
         if news:
             yield step, news
 
@@ -82,4 +82,4 @@ def _is_told(column: str, value: Any, call: Call, names: Names) -> bool:
             return False
     if isinstance(told, tuple):
         return isinstance(value, list) and tuple(sorted(names.name_of(str(each)) for each in value)) == told
-    return told is not None and value == told or isinstance(told, str) and names.name_of(str(value)) == told
+    return told is not None and told in (value, names.name_of(str(value)))

@@ -15,12 +15,11 @@ from harness.engine.campaign import Finding
 from harness.marketplace.start import State
 from harness.marketplace.subject import Subject
 from harness.verify.awaited import RowNames
-from harness.verify.answers import came_back
 from harness.verify.because import because
 from harness.verify.onlooker import Onlooker
 from harness.verify.repeat import run_again
+from harness.verify.seen import seen
 from harness.verify.serial_orders import serial_orders
-from harness.verify.sightings import saw
 from harness.verify.snapshots import snapshots
 from harness.verify.sources import sources
 from harness.verify.story import plain, tell
@@ -43,40 +42,49 @@ def exhibit(
     scenario = trial.scenario
     story = tell(scenario, plan, run, history)
     with telling(trial.connection, plan):
-        seen = _looked_at(trial, recording)
+        onlookers = _looked_at(trial, recording)
     explained = serial_orders(history, story["sessions"])
-    if isinstance(seen, str):
-        story["not_shown"] = seen
+    if isinstance(onlookers, str):
+        story["not_shown"] = onlookers
     else:
         rows = RowNames(subject, trial.world.names)
-        show(story, seen, rows, recording.isolation, plan)
+        show(story, onlookers, rows, recording.isolation, plan)
         if (why := because(story, dict(finding.violation.guilty), rows.tables, unshown(plan))) is not None:
             explained["because"] = why
     story["sources"] = sources(story, subject, plan)
     return story, explained
 
 
-def _looked_at(trial: Trial, recording: Recording) -> Onlooker | str:
-    """Who has seen the run, or why nobody has."""
+def _looked_at(trial: Trial, recording: Recording) -> Sequence[Onlooker] | str:
+    """Who has seen the run, and who has seen it another time, or why nobody has."""
     waits = sum(event.kind is EventKind.WAIT for event in recording.events)
     left = TRIES
     while True:
         left -= 1
-        onlooker = Onlooker(trial)
-        difference = run_again(onlooker, recording.decisions, recording.events, recording.outcome).difference
+        onlooker, difference = _look_at(trial, recording)
         if not left or not (difference or len(onlooker.awaited) < waits):
-            return difference or onlooker.blind or onlooker
+            break
+    if why := difference or onlooker.blind:
+        return why
+    other, difference = _look_at(trial, recording)
+    return difference or (onlooker, other)
 
 
-def show(story: dict[str, Any], onlooker: Onlooker, rows: RowNames, isolation: str, plan: Plan) -> None:
-    """Add to the steps of a story what the onlooker saw in the same run."""
+def _look_at(trial: Trial, recording: Recording) -> tuple[Onlooker, str]:
+    """Who has seen the run once more, and what was not as it was recorded."""
+    onlooker = Onlooker(trial)
+    return onlooker, run_again(onlooker, recording.decisions, recording.events, recording.outcome).difference
+
+
+def show(story: dict[str, Any], onlookers: Sequence[Onlooker], rows: RowNames, isolation: str, plan: Plan) -> None:
+    """Add to the steps of a story what the first of the onlookers saw in the same run, and of what sessions saw that
+    alone which all of them did."""
+    onlooker = onlookers[0]
     steps = story["steps"]
     sessions = {name: number for number, name in enumerate(story["sessions"])}
     awaited: dict[str, dict[str, Any]] = {}
-    for number, news in saw(steps, onlooker.sightings, plan, rows.names).items():
+    for number, news in seen(story, onlookers, plan, rows.names).items():
         steps[number]["saw"] = news
-    for number, news in came_back(steps, story["sessions"], onlooker.answers, onlooker.calls, rows.names):
-        steps[number].setdefault("saw", []).extend(news)
     for step, reads in zip(steps, snapshots(steps, onlooker.opened, isolation), strict=True):
         number = step["step"]
         if committed := list(commits(onlooker.committed[number - 1], onlooker.committed[number])):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.db.any_server import AnyServer
+from harness.db.session import ClientSession
 from harness.engine.campaign import Finding, fingerprint
 from harness.explore.sparse import Sparse
 from harness.marketplace.operations import Buy
@@ -91,7 +92,7 @@ def test_what_is_seen_of_a_double_sale_and_of_a_deadlock(server: AnyServer) -> N
 CALL = 'buy = ["SELECT * FROM buy(%(purchase)s, %(workspace)s, (%(leads)s::bigint[])[1])"]'
 READ_THEN_WRITE = """buy = [
   "SELECT id, price FROM contact WHERE id = ANY (%(leads)s::bigint[])",
-  "SELECT id AS who, credits FROM customer WHERE id = %(workspace)s",
+  "SELECT id AS who, credits, pg_current_xact_id()::text AS receipt FROM customer WHERE id = %(workspace)s",
   '''
   WITH made AS (INSERT INTO sale VALUES (%(purchase)s, %(workspace)s, 'paid') RETURNING id),
     item AS (INSERT INTO sale_contact SELECT made.id, %(id)s, %(price)s FROM made),
@@ -120,16 +121,17 @@ def test_what_a_client_reads_and_writes_on(server: AnyServer, tmp_path: Path) ->
         finding = Finding(violation, run, history, len(switches), 1)
         recording = record(order, scenario, finding, True)
         exhibited = [exhibit(subject, plan, trial, recording, finding) for _ in range(2)]
-        assert all(each.connection.came_back is None for each in trial.player.stage.actors)
+        clients = [each for each in trial.player.stage.actors if isinstance(each, ClientSession)]
+        assert [each.connection.came_back for each in clients] == [None, None]
     assert exhibited[0] == exhibited[1]
     story, explained = exhibited[0]
     assert [
         (step["session"], *[(each["name"], each["value"]) for each in step.get("saw", ())]) for step in story["steps"]
     ] == [
         ("alice", ("id", "lead L1"), ("price", "10")),
-        ("alice", ("who", "workspace A"), ("credits", "50")),
+        ("alice", ("who", "workspace A"), ("credits", "50"), ("receipt", "another in each run")),
         ("bob", ("id", "lead L2"), ("price", "20")),
-        ("bob", ("who", "workspace A"), ("credits", "50")),
+        ("bob", ("who", "workspace A"), ("credits", "50"), ("receipt", "another in each run")),
         ("bob",),
         ("alice",),
     ]
