@@ -95,13 +95,16 @@ def test_every_command_is_understood(tmp_path: Path) -> None:
             directory.mkdir()
             (directory / "shards" / "one").mkdir(parents=True)
             (directory / "shards" / "one" / "gate.json").touch()
-            (directory / "merged.json").touch()
+            (directory / "reports").mkdir()
+            for name in ("merged.json", "reports/model.json"):
+                (directory / name).touch()
             environment = {name: filled(value) for name, value in step.get("env", {}).items()}
             script = filled(step["run"])
             called += commands(script, {"GITHUB_BASE_REF": "main", "GITHUB_RUN_NUMBER": "5", **environment}, directory)
     for words in called:
         understood(words)
     assert {words[0] for words in called} == {"gate", "report", "model"}
+    assert [words[1] for words in called if words[0] == "report"][1:] == [*["merged.json"] * 2, "reports/model.json"]
     assert called[0] == [
         *("gate", "--json", "reports/gate.json", "--subject", "./sql/with space", "--budget", "2m"),
         *("--database", "embedded-17", "--base", "origin/main", "--shard", "2/3"),

@@ -8,13 +8,17 @@ from typing import Any
 from harness.report.counterexamples import reason
 from harness.report.gate import findings, result, runs_of
 from harness.report.gate_markdown import again, located
+from harness.words.errors import ExitCode
 
 ANNOTATIONS_MAX = 10
 """GitHub shows no more errors of one step."""
 
 
 def errors_on_lines(document: Mapping[str, Any]) -> list[str]:
-    """Of a run document (harness-gate, version 1): one for each run that breaks something, and each part not green."""
+    """Of a run document (harness-gate, version 1): one for each run that breaks something, and each part not green.
+
+    That a part did not run is only a warning beside a violation, which may be why.
+    """
     lines = []
     for _, found in findings(document):
         for showing in runs_of(found):
@@ -26,7 +30,9 @@ def errors_on_lines(document: Mapping[str, Any]) -> list[str]:
             lines.append(command("error", text, {**place, "title": title}))
     for each in document["parts"]:
         if each["exit_code"] and not (each["document"] and runs_of(each["document"])):
-            lines.append(command("error", result(each), {"title": f"harness gate: {each['part']}"}))
+            less = each["status"] == "not_run" and document["exit_code"] == ExitCode.VIOLATED
+            name = "warning" if less else "error"
+            lines.append(command(name, result(each), {"title": f"harness gate: {each['part']}"}))
     return lines[:ANNOTATIONS_MAX]
 
 

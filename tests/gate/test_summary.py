@@ -140,6 +140,13 @@ def test_a_part_that_did_not_run_has_an_annotation_without_a_place() -> None:
     assert errors_on_lines(gate_of(verified("holds"))) == []
 
 
+def test_beside_a_violation_a_part_that_did_not_run_is_a_warning() -> None:
+    *errors, last = errors_on_lines(broken(suite(0), failed("load")))
+    assert errors
+    assert all(each.startswith("::error ") for each in errors)
+    assert last.startswith("::warning title=harness gate%3A load::")
+
+
 def test_what_would_end_or_split_a_command_is_escaped() -> None:
     told = command("error", "100 %\r\nof a: b, c::d", {"file": "a,b:c%.sql", "line": "3"})
     assert told == "::error file=a%2Cb%3Ac%25.sql,line=3::100 %25%0D%0Aof a: b, c::d"
