@@ -39,6 +39,12 @@ def subject_of(name: str) -> Subject:
     return find_subject(name, bundled("sql"))
 
 
+def from_here(path: Path) -> str:
+    """An absolute path as a command names it that is run in this directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def scenarios_of(names: Sequence[str] | None, directory: Path | None, through: str = "calls") -> list[Scenario]:
     """The scenarios of these names, or all; those of ``directory`` are known, too. Raises ``UsageError``.
 

@@ -15,7 +15,7 @@ from harness.compare.run import Options as Comparison
 from harness.compare.run import compare
 from harness.compare.version import Version, find_version
 from harness.db.provision import chosen_source, provision
-from harness.doors.asking import cases, opened, scenarios_of
+from harness.doors.asking import cases, from_here, opened, scenarios_of
 from harness.doors.loading import progress
 from harness.faults.sweep import Sweep, chosen_cases, chosen_faults, playable_names, run_sweep
 from harness.gate.part import COMPARE, FAULTS, LOAD, NAMES, TESTS, VERIFY
@@ -92,7 +92,7 @@ class Asked:
     def changed(self) -> list[dict[str, Any]]:
         """The files of the subject that the change has touched. Raises ``CouldNotRun``."""
         files = changed(self.base_seen, [self.folder, *self.subject.migrations], self.folder)
-        return [{**each, "file": _from_here(Path(each["file"]))} for each in files]
+        return [{**each, "file": from_here(Path(each["file"]))} for each in files]
 
     @cached_property
     def touched(self) -> Touched:
@@ -110,12 +110,7 @@ class Asked:
     @property
     def files(self) -> dict[str, str]:
         """The name of each file of the subject's SQL to where it lies."""
-        return {path.name: _from_here(path.absolute()) for path in self.subject.migrations}
-
-
-def _from_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+        return {path.name: from_here(path.absolute()) for path in self.subject.migrations}
 
 
 def run_part(asked: Asked, name: str, given_s: float) -> Mapping[str, Any]:
@@ -209,7 +204,7 @@ def _load(asked: Asked, given_s: float) -> Mapping[str, Any]:
 
 def _compare(asked: Asked, given_s: float) -> Mapping[str, Any]:
     base = asked.base_seen
-    folder = _from_here(asked.folder)
+    folder = from_here(asked.folder)
     if not asked.changed:
         raise LeftOut(f"nothing changed in {folder} since {base[:12]}")
     below = folder_at(base, asked.folder)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.doors.asking import opened, require_writable, scenarios_of, subject_of
+from harness.doors.asking import from_here, opened, require_writable, scenarios_of, subject_of
 from harness.doors.saying import colour, exit_code, say, width
 from harness.marketplace.covering import covering
 from harness.marketplace.subject import Subject
@@ -55,7 +55,8 @@ def subjects_of(paths: Sequence[Path]) -> list[Subject]:
                 expected="files of subjects",
                 remedy="let the hook see those files alone",
             )
-        folders[folder] = subject_of(str(folder))
+        # With a slash, or it would be the name of a bundled one.
+        folders[folder] = subject_of(f"{from_here(folder)}/")
     return list(folders.values())
 
 
