@@ -29,7 +29,7 @@ def smoke(
     files:
         of the subjects that are to be tried; without any, --subject says which
     budget:
-        how long to explore, 1.5s if left out, all subjects together; a server and what is found come on top
+        how long to explore, 1.2s if left out, all subjects together; a server and what is found come on top
     seed:
         of the sampled schedules
     workers:
@@ -40,7 +40,7 @@ def smoke(
     return doors.smoke(
         files,
         subject_name=subject,
-        budget_s=seconds(budget or "1.5s"),
+        budget_s=seconds(budget or "1.2s"),
         seed=seed,
         database=place(dsn, database),
         workers=workers or cores(),
