@@ -14,7 +14,6 @@ from harness.compare.figure import FIGURES, Figure
 from harness.compare.measure import Counted, Counters
 from harness.compare.verdict import FunctionVerdict, Measures, Round, Word, judge, shared
 
-CONTROL = "control"
 SHORT, SHORT_CALLS = 16, 2
 """The first rounds are so many, and so short: pages and bytes hardly vary, and are decided by the number of rounds."""
 LOOK_EVERY = 3
@@ -22,8 +21,6 @@ LOOK_EVERY = 3
 SUSPECTS_SHARE = 0.5
 """Of the time, for the one operation that looks slower and is nearest to being known to be. Who gets it follows from
 what was measured before, and limits that hold at every look allow that."""
-CONTROL_EVERY = 3
-"""The control takes part in so many calls less: what it is to show is whether all is well, and not how well."""
 
 USED_UP = "the stock is used up"
 NO_TIME = "no time was left for a round"
@@ -205,11 +202,11 @@ def _one_round(
     before = counters.read() if counters else {}
     calls: list[Round] = []
     count = plan.calls(course.operation)
-    for number in range(count if course.rounds >= SHORT else min(count, SHORT_CALLS)):
+    for _ in range(count if course.rounds >= SHORT else min(count, SHORT_CALLS)):
         call: dict[str, Measures] = {}
-        taking_part = [side for side in sides if side.name != CONTROL or number % CONTROL_EVERY == 0]
-        # One by one, in an order that nobody can foresee: whatever the machine does meanwhile, it does to all.
-        for side in random.sample(taking_part, len(taking_part)):
+        # One by one, in an order that nobody can foresee: whatever the machine does meanwhile, it does to all. Each has
+        # as many calls as the others: who is called less often finds less in the processor's caches.
+        for side in random.sample(sides, len(sides)):
             try:
                 measured = side.call(course.operation, random.randrange(side.sessions))
             except CallFailed as failure:
@@ -222,11 +219,7 @@ def _one_round(
     course.measured += calls
     course.measured.append(
         {
-            side.name: _counted(
-                before.get(databases[side.name]),
-                after.get(databases[side.name]),
-                sum(side.name in call for call in calls),
-            )
+            side.name: _counted(before.get(databases[side.name]), after.get(databases[side.name]), len(calls))
             for side in sides
         }
     )

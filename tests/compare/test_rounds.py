@@ -75,6 +75,14 @@ def test_the_seed_decides_who_is_called_when() -> None:
     assert firsts == set(NAMES)
 
 
+def test_each_side_has_as_many_calls_as_the_others() -> None:
+    """Of a side that is called less often every call would find less in the processor's caches, and be slower."""
+    _, _, log = ran(only=("top_up",))
+    calls = Counter(each.split()[0] for each in log)
+    assert len(calls) == 3
+    assert len(set(calls.values())) == 1
+
+
 def test_it_can_end_with_the_first_that_is_slower() -> None:
     found, _, _ = ran(1.2, only=("mark_sold", "top_up"), fail_fast=True)
     courses = list(found.values())
