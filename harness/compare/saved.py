@@ -32,18 +32,25 @@ def saved_run(text: str) -> dict[str, Any] | None:
     if path.suffix != ".json" or not path.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kind = found["format"], found["version"], found["profile"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError("bad-saved-run", f"{path} is no saved comparison: {error!r}") from error
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unfit(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(found, dict) or "format" not in found:
+        raise _unfit(f"{path} is no run document")
+    kind = found["format"], found.get("version"), found.get("profile", "functions")
     if kind != (FORMAT, VERSION, "functions"):
-        raise UsageError(
-            "bad-saved-run",
-            f"{path} is a {kind[0]}, version {kind[1]}",
-            expected=f"a {FORMAT}, version {VERSION}, of functions",
-            remedy="harness compare writes one under reports/runs/",
-        )
+        of = f", of {kind[2]}" if "profile" in found else ""
+        raise _unfit(f"{path} is a {kind[0]}, version {kind[1]}{of}")
     return found
+
+
+def _unfit(seen: str) -> UsageError:
+    return UsageError(
+        "bad-saved-run",
+        seen,
+        expected=f"a {FORMAT}, version {VERSION}, of functions",
+        remedy="harness compare writes one under reports/runs/",
+    )
 
 
 def unpaired_document(

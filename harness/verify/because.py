@@ -3,7 +3,7 @@
 Of two sessions that changed one thing, the second one either decided on what it had read before the first one's change,
 or it saw the change and went on all the same, or it never looked. In a deadlock it is who waited for whose row. Where
 the steps show none of these there is no sentence; nor is it said that nobody looked where a function was called whose
-text is not known.
+text is not known. Where somebody was to wait for nobody, it is who waited for whom.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ _GUILTY = {"lead": "lead", "leads": "lead", "purchase": "purchase", "top-up": "t
 
 _NO_TABLES = re.compile(r"%\(\w+\)[sbt]|'[^']*'")
 """Parameters and texts, which may be called as a table is."""
+
+_LOCK = re.compile(
+    r"\b(?:SELECT|PERFORM)(?:\s+1)?\s+FROM\s+(?:ONLY\s+)?(?:\w+\.)?\w+(?:\s+(?:AS\s+)?\w+)?\s+WHERE\s+(?:\w+\.)?id\s*=\s*"
+    r"(?:ANY\s*\([^()]*\)|[\w.]+|%\(\w+\)s)(?:\s+ORDER\s+BY\s+(?:\w+\.)?id)?\s+FOR\s+(?:NO\s+KEY\s+)?UPDATE\b",
+    re.IGNORECASE,
+)
+"""Locks rows by their ids, and gives none of their columns: no look at them."""
 
 _SEEN_AS = {"balance": "workspace"}
 """What a session sees of the row of a balance is whose it is."""
@@ -65,6 +72,8 @@ def because(
     """``sentence`` and ``steps``, for a story that has been looked at (``harness.verify.exhibit``)."""
     things = _things(story)
     steps = [{**step, _RAN: _ran(step, unshown), _SEEN: _seen(step, things)} for step in story["steps"]]
+    if "waits" in guilty:
+        return _stall(steps, story["sessions"], guilty)
     return _deadlock(steps) or _change_upon_change(steps, guilty, tables)
 
 
@@ -84,12 +93,43 @@ def _deadlock(steps: Sequence[Step]) -> dict[str, Any] | None:
     waits = sorted(closed["cycle"], key=lambda wait: since.get(wait["session"], len(steps)))
     if any("row" not in wait or wait["session"] not in since for wait in waits):
         return None
-    parts = [
-        f"{wait['session']} waited from step {since[wait['session']]} on for {_row(wait['row'])}, "
-        f"which {wait['waits_for']} had locked"
-        for wait in waits
-    ]
+    parts = [_waited(wait["session"], since[wait["session"]], wait["row"], wait["waits_for"]) for wait in waits]
     return _said(f"{', and '.join(parts)}: none of them could go on", [since[wait["session"]] for wait in waits])
+
+
+def _stall(steps: Sequence[Step], sessions: Sequence[str], guilty: Mapping[str, str]) -> dict[str, Any] | None:
+    """Who waited for whom, from the one who was to wait for nobody of the kind up to that one."""
+    who, last = (sessions[int(guilty[key])] for key in ("waits", "for"))
+    waiting: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    for step in steps:
+        for event in step["events"]:
+            if event["kind"] != "wait":
+                waiting.pop(event["session"], None)
+                continue
+            waiting[event["session"]] = step["step"], event
+            if chain := _chain(waiting, who, last):
+                parts = [_waited(each["session"], since, each["row"], each["peers"][0]) for since, each in chain]
+                return _said(", and ".join(parts), [since for since, _ in chain])
+    return None
+
+
+def _chain(
+    waiting: Mapping[str, tuple[int, Mapping[str, Any]]], who: str, last: str
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """The waits from one session to another, in the order in which they began; none where one is for several sessions
+    or for what was not seen."""
+    chain: list[tuple[int, Mapping[str, Any]]] = []
+    while who != last:
+        since, event = waiting.get(who, (-1, {}))
+        if "row" not in event or len(event["peers"]) != 1 or len(chain) == len(waiting):
+            return []
+        chain.append((since, event))
+        who = event["peers"][0]
+    return sorted(chain, key=lambda each: each[0])
+
+
+def _waited(who: str, since: int, row: Mapping[str, Any], other: str) -> str:
+    return f"{who} waited from step {since} on for {_row(row)}, which {other} had locked"
 
 
 def _row(row: Mapping[str, Any]) -> str:
@@ -151,18 +191,23 @@ def _explained(
     then = f"made it {second.after} at step {second.step}"
     hidden = any(step[_RAN] is None for step in own if step["step"] <= write)
     if not looks:
-        if hidden or not writes or any(step["step"] < write and _reads(step, tables) for step in own):
+        before = [step for step in own if step["step"] < write]
+        if hidden or not writes or any(_reads(step, tables) for step in before):
             return None
         named = " or ".join(sorted(tables))
         seen = f"the write at step {write} was the first statement on {named}"
-        if len(writes) > 1:
+        if any(_names(step, tables) for step in before):
+            seen = f"up to the write at step {write}, it had locked rows of {named} and read none of their columns"
+        elif len(writes) > 1:
             seen = f"up to the write at step {write}, no statement of its own read {named}"
         return _said(f"{made}; {who} {then}, and had not looked: {seen}", [first.step, write, second.step])
     look = looks[-1]
     if _sees_up_to(steps, look) >= first.step:
-        after = "" if first.step < 0 else " after that,"
+        read = f"read it{'' if first.step < 0 else ' after that,'} at step {look['step']}, and"
+        if look["step"] < first.step:
+            read = f"waited from step {look['step']} on, read it after that, and"
         return _said(
-            f"{made}; {who} read it{after} at step {look['step']}, and {then} all the same",
+            f"{made}; {who} {read} {then} all the same",
             [first.step, look["step"], second.step],
         )
     later = [step for step in own if step["step"] > look["step"]]
@@ -183,7 +228,7 @@ def _charge_unseen(steps: Sequence[Step], named: Collection[tuple[str, str]], ta
             continue
         own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
         writes = [step["step"] for step in own if _writes(step, balances)]
-        looked = (step[_RAN] is None or _reads(step, purchases) for step in own if step["step"] < writes[-1])
+        looked = (step[_RAN] is None or _names(step, purchases) for step in own if step["step"] < writes[-1])
         if not writes or any(looked):
             continue
         return _said(
@@ -213,8 +258,17 @@ def _writes(step: Step, tables: Collection[str]) -> bool:
 
 
 def _reads(step: Step, tables: Collection[str]) -> bool:
+    """A table is named, and not only as what is written or locked."""
+    return _names({**step, _RAN: _LOCK.sub("", _text(step))}, tables)
+
+
+def _text(step: Step) -> str:
+    return str(step[_RAN] or step.get("statement", ""))
+
+
+def _names(step: Step, tables: Collection[str]) -> bool:
     """A table is named, and not only as what is written."""
-    text = _NO_TABLES.sub("''", step[_RAN] or step.get("statement", ""))
+    text = _NO_TABLES.sub("''", _text(step))
     rest = re.sub(_target(tables), "", text, flags=re.IGNORECASE)
     named = rf"(?:\b(?:FROM|JOIN|USING)|,)\s+(?:ONLY\s+)?(?:\w+\.)?(?:{'|'.join(map(re.escape, tables))})\b(?!\s*[.(])"
     return bool(re.search(named, rest, re.IGNORECASE))

@@ -72,10 +72,19 @@ def test_a_saved_run_is_a_file_of_json(tmp_path: Path) -> None:
     found = saved_run(str(path))
     assert found is not None
     assert found["format"] == "harness-compare"
-    for text in ("{", "[]", '{"format": "harness-verify", "version": 1, "profile": ""}'):
+    for text, seen in (
+        ("{", "cannot be read as JSON"),
+        ("[]", "is no run document"),
+        ('{"format": "harness-verify", "version": 3}', "is a harness-verify, version 3; expected a harness-compare"),
+        (
+            '{"format": "harness-compare", "version": 1, "profile": "api"}',
+            "version 1, of api; expected a harness-compa",
+        ),
+    ):
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(UsageError, match="bad-saved-run"):
+        with pytest.raises(UsageError, match=seen) as caught:
             saved_run(str(path))
+        assert caught.value.slug == "bad-saved-run"
 
 
 def test_the_history_has_a_row_for_every_run(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from harness.verify.because import because
 from harness.verify.unshown import Unshown
 
 TABLES: Mapping[str, tuple[str, ...]] = {"lead": ("leads",), "purchase": ("purchases",), "balance": ("credits",)}
+SESSIONS = ("seller", "first", "other")
 LOOK = "SELECT status FROM leads WHERE id = v_id"
 SELL = "UPDATE leads SET status = 'sold' WHERE id = v_id"
 
@@ -40,7 +41,10 @@ def why(
         each["step"] = number
         each.setdefault("reads", number - 1)
     return because(
-        {"steps": steps, "start": start}, guilty or {"lead": "L1"}, lambda kind: TABLES.get(kind, ()), unshown
+        {"steps": steps, "start": start, "sessions": SESSIONS},
+        guilty or {"lead": "L1"},
+        lambda kind: TABLES.get(kind, ()),
+        unshown,
     )
 
 
@@ -129,8 +133,33 @@ def test_a_look_that_waited_saw_what_it_waited_for() -> None:
     woke = step("bob", SELL, commits=["lead L1: available > sold"])
     woke["events"] = [{"kind": "wake", "session": "alice"}]
     found = why([waited, woke, step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"])])
+    assert found == {
+        "sentence": "bob made lead L1 sold at step 1; alice waited from step 0 on, read it after that, "
+        "and made it sold, sold_count 2 at step 2 all the same",
+        "steps": [0, 1, 2],
+    }
+
+
+@pytest.mark.parametrize(
+    ("between", "is_look"),
+    [
+        ("PERFORM FROM leads WHERE id = ANY (p_lead_ids) ORDER BY id FOR NO KEY UPDATE;", False),
+        ("SELECT 1 FROM public.leads AS l WHERE l.id = %(lead)s FOR UPDATE", False),
+        ("PERFORM FROM leads WHERE id = v_id AND status = 'available' FOR UPDATE", True),
+        ("PERFORM FROM leads WHERE id = v_id", True),
+        ("SELECT status FROM leads WHERE id = v_id FOR UPDATE", True),
+    ],
+)
+def test_a_lock_that_gives_no_column_is_no_look(between: str, is_look: bool) -> None:
+    sold = step("bob", SELL, commits=["lead L1: available > sold"])
+    twice = step("alice", SELL, commits=["lead L1: sold > sold, sold_count 2"])
+    found = why([step("alice", LOOK), sold, step("alice", between), twice])
     assert found is not None
-    assert "all the same" in found["sentence"]
+    assert ("all the same" in found["sentence"]) is is_look
+    assert ("alice read lead L1 at step 0, when it was available" in found["sentence"]) is not is_look
+    blind = why([sold, step("alice", between), twice])
+    assert blind is not None
+    assert ("it had locked rows of leads and read none of their columns" in blind["sentence"]) is not is_look
 
 
 def test_a_snapshot_that_is_older_than_the_change_is_an_old_look() -> None:
@@ -248,6 +277,35 @@ def test_a_deadlock_is_who_waited_for_whose_row() -> None:
     }
     del cycle[0]["row"]
     assert why([first, second], {}) is None
+
+
+def waits(session: str, row: str, *peers: str) -> dict[str, Any]:
+    event = {"kind": "wait", "session": session, "peers": list(peers), "row": {"name": row, "table": "credits"}}
+    return {**step(session, SELL), "events": [event]}
+
+
+def test_who_was_to_wait_for_nobody_is_told_with_the_whole_chain_and_not_with_what_they_changed() -> None:
+    stranger = [step("seller"), waits("first", "lead L1", "seller"), waits("other", "balance A", "first")]
+    paid = [
+        step("first", "UPDATE credits SET balance = balance - 10", commits=["balance A: 50 > 40"]),
+        step("other", "UPDATE credits SET balance = balance - 10", commits=["balance A: 40 > 30"]),
+    ]
+    guilty = {"waits": "2", "for": "0"}
+    assert why([*stranger, *paid], guilty) == {
+        "sentence": "first waited from step 1 on for lead L1, which seller had locked, "
+        "and other waited from step 2 on for balance A, which first had locked",
+        "steps": [1, 2],
+    }
+    two = [step("seller"), waits("other", "balance A", "first", "seller")]
+    assert why([*two, *paid], guilty) is None
+    del stranger[1]["events"][0]["row"]
+    assert why([*stranger, *paid], guilty) is None
+
+
+def test_a_wait_that_was_over_is_no_part_of_a_chain() -> None:
+    woke = {**step("first"), "events": [{"kind": "wake", "session": "first"}]}
+    over = [waits("first", "lead L1", "seller"), woke, waits("other", "balance A", "first")]
+    assert why(over, {"waits": "2", "for": "0"}) is None
 
 
 START = {
