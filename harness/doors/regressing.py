@@ -18,6 +18,7 @@ from harness.verify.repeat import run_again
 from harness.verify.story import tell
 from harness.words.errors import HarnessError, UsageError
 from harness.words.recording import Recording
+from harness.words.sessions import sentence
 
 WIDTH = 100
 """Columns of a failure's report, wherever it is read."""
@@ -64,7 +65,7 @@ class Counterexample:
                 expected="a test that harness export wrote",
                 remedy="export it again",
             )
-        kept = recording.property
+        kept, names = recording.property, list(scenario.sessions)
         with staged(self._server, subject, recording.isolation, api=way(recording.through)) as (order, plan, theatre):
             trial = theatre.trial(scenario)
             again = run_again(trial, recording.decisions, recording.events, recording.outcome)
@@ -72,7 +73,7 @@ class Counterexample:
                 run, history = again.made
                 for violation in check(history, (kept,)):
                     story = lanes(tell(scenario, plan, run, history), width=WIDTH)
-                    return f"{kept} is violated, as recorded: {violation.why}\n\n{story}"
+                    return f"{kept} is violated, as recorded: {sentence(violation.why, names)}\n\n{story}"
             strategy = Exhaustive(bound_of(recording))
             enquiry = Enquiry(order, plan, scenario, self._most, trial, strategy)
             while not enquiry.finished and kept not in enquiry.campaign.tally.findings:
@@ -82,7 +83,7 @@ class Counterexample:
             explain([enquiry], None)
             report = enquiry.report()
         if found := report.counterexamples.get(kept):
-            return f"{kept} is violated: {found.recording.why}\n\n{lanes(found.story, width=WIDTH)}"
+            return f"{kept} is violated: {sentence(found.recording.why, names)}\n\n{lanes(found.story, width=WIDTH)}"
         if trouble := report.hang or report.diverged or report.not_applicable.get(kept):
             return f"nothing is known of {kept}: {trouble}"
         what = "is kept there" if not again.difference else "is not possible any more"

@@ -17,6 +17,7 @@ from harness.verify.alone import replay as replay_alone
 from harness.verify.alone import require_same, written_scenario
 from harness.words.errors import ExitCode
 from harness.words.recording import Recording
+from harness.words.sessions import sentence
 
 
 def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: Path | None, database: str) -> int:
@@ -35,7 +36,8 @@ def replay(file: Path, *, step: bool, subject_name: str | None, scenario_files: 
     if not replayed.faithful:
         say(f"NONDETERMINISTIC: the run was not the recorded one: {replayed.difference}")
         return ExitCode.COULD_NOT_RUN
-    say(f"{recording.property} is {'violated' if replayed.violated else 'kept'}: {recording.why}")
+    why = f"violated: {sentence(recording.why, list(scenario.sessions))}" if replayed.violated else "kept"
+    say(f"{recording.property} is {why}")
     if replayed.because:
         say(f"{replayed.because[:1].upper()}{replayed.because[1:]}.")
     say(f"The same {len(recording.decisions)} steps, waits, answers and end as recorded.")

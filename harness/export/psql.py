@@ -197,7 +197,7 @@ def _check(script: Script) -> str:
         )
         lines += ["", f"\\echo {probe.name}", f"{probe.query};", compared.as_string()]
     same = " AND ".join(f":'same_{probe.name}'" for probe in script.probes)
-    said = sql.Literal(f"{recording.property} is violated: {' '.join(recording.why.split())}").as_string()
+    said = sql.Literal(f"{recording.property} is violated: {' '.join(script.why.split())}").as_string()
     lines += [
         "",
         f"SELECT {same} AS as_recorded, {said} AS violated \\gset",
@@ -242,7 +242,7 @@ def _readme(script: Script, names: Sequence[str]) -> str:
         [
             f"# {recording.property} is violated",
             "",
-            f"{recording.why}",
+            script.why,
             "",
             f"A run of `{recording.scenario}` on `{recording.subject}` ({script.isolation}), as psql scripts.",
             "It needs psql and a PostgreSQL server on which you are a superuser; it makes a database of its own there",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from harness.marketplace.notation import write_scenario
 from harness.marketplace.scenario import Scenario
 from harness.words.recording import Recording
+from harness.words.sessions import sentence
 
 _FILE = '''"""{title}
 
@@ -47,7 +48,7 @@ def pytest_file(recording: Recording, scenario: Scenario, subject: str) -> str:
     preemptions = f"{bound} preemption{'' if bound == 1 else 's'}"
     return _FILE.format(
         title=_prose(f"{recording.property} is violated: {recording.scenario} on {subject}."),
-        why=_prose(recording.why),
+        why=_prose(sentence(recording.why, list(scenario.sessions))),
         property=recording.property,
         preemptions=preemptions,
         subject=json.dumps(subject),

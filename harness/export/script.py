@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.marketplace.subject import Subject
 from harness.words.recording import Recording
+from harness.words.sessions import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Script:
     functions: tuple[str, ...]
     names: Mapping[str, str]
     probes: tuple[Probe, ...]
+
+    @property
+    def why(self) -> str:
+        """What the run breaks, with the sessions by their names."""
+        return sentence(self.recording.why, self.sessions)
 
     def of(self, session: str) -> Sequence[Step]:
         """The steps of one session."""

@@ -151,7 +151,7 @@ def _lines(
     permutation: Sequence[tuple[str, str, Step | None]],
 ) -> Iterator[str]:
     recording = script.recording
-    yield f"# {recording.property} is violated: {comment(recording.why)}"
+    yield f"# {recording.property} is violated: {comment(script.why)}"
     yield f"# {recording.subject}, {recording.scenario}, {script.isolation}"
     yield "#"
     yield "# For PostgreSQL's isolationtester, in an empty database of its own, as a superuser:"

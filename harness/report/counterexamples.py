@@ -12,7 +12,8 @@ from rich.cells import cell_len
 
 from harness.report.lanes import lanes
 from harness.report.page import Page
-from harness.report.phrases import count, seconds, sentence
+from harness.report.phrases import count, seconds
+from harness.words.sessions import sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from harness.report.compare import headline as compare_headline
 from harness.report.compare import render_compare
 from harness.report.counterexamples import Showing, heading, reason, showings, shown
+from harness.report.explored import some
 from harness.report.faults import headline as faults_headline
 from harness.report.junit import finished, legal
 from harness.report.load import headline as load_headline
@@ -124,13 +125,13 @@ def without_run(found: Document) -> list[str]:
     if found["format"] not in _EXPLORES:
         return []
     red = (each for each in found["properties"] if each["verdict"] not in ("holds", "not_applicable"))
-    told = [
-        f"{each['id']}: {words(each['verdict'])}; {label(reason(each))}".rstrip("; ")
-        for each in red
-        if each["counterexample"] is None
-    ]
+    told = []
+    for each in red:
+        if each["counterexample"] is None:
+            why = some(label(reason(each)).split("; "), SENTENCES_MAX, "; ")
+            told.append(f"{each['id']}: {words(each['verdict'])}; {why}".rstrip("; "))
     struck = found.get("never_struck", ())
-    return told + ([f"nothing could be struck by {', '.join(struck)}"] if struck else [])
+    return told + ([f"nothing was struck by {', '.join(struck)}"] if struck else [])
 
 
 def whole_text(found: Document, width: int, *, colour: bool = False, ascii_only: bool = False) -> str:
@@ -142,6 +143,9 @@ def whole_text(found: Document, width: int, *, colour: bool = False, ascii_only:
 
 
 _EXPLORES = ("harness-verify", "harness-faults")
+
+SENTENCES_MAX = 3
+"""So many of the scenarios of a property that was not exercised are named; the part's document has all."""
 
 
 def advice(document: Document) -> list[str]:

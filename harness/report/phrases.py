@@ -1,9 +1,9 @@
-"""How single things are said in every view: an operation, a sentence about sessions, a SQLSTATE, a number."""
+"""How single things are said in every view: an operation, a SQLSTATE, a number."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 SQLSTATES = {
@@ -43,16 +43,6 @@ def _value(text: str) -> str:
         return "+".join(re.findall(r"'([^']*)'", text)) or "nothing"
     text = re.sub(r"^Decimal\((.*)\)$", r"\1", text).strip("'")
     return "NULL" if text == "None" else text
-
-
-def sentence(text: str, sessions: Sequence[str]) -> str:
-    """A reason with the sessions by their names, as the lanes have them, instead of their numbers."""
-
-    def name(found: re.Match[str]) -> str:
-        number = int(found[1])
-        return f"session {sessions[number]}" if number < len(sessions) else found[0]
-
-    return re.sub(r"\bsession (\d+)\b", name, text)
 
 
 def sqlstate(detail: str) -> str:

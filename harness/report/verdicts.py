@@ -74,9 +74,7 @@ def under_faults(name: str, faults: Mapping[str, Any]) -> str:
         case "could_not_run":
             return f"NOT JUDGED: {name} hangs or is nondeterministic under faults"
         case "not_exercised":
-            return (
-                f"NOT EXERCISED: nothing on {name} could be struck by {', '.join(faults['never_struck']) or 'a fault'}"
-            )
+            return f"NOT EXERCISED: nothing on {name} was struck by {', '.join(faults['never_struck']) or 'a fault'}"
         case "unbroken":
             return (
                 f"UNBROKEN: {part_name(faults)} breaks nothing under faults; whether all holds is for the whole to say"

@@ -55,8 +55,12 @@ def test_the_double_sale_comes_again_and_again(server: AnyServer, double_sale_sc
 
 
 def test_the_deadlock_comes_with_its_victim(server: AnyServer, deadlock_script: Script, tmp_path: Path) -> None:
-    done = run(tmp_path, server, psql_files(deadlock_script))
+    files = psql_files(deadlock_script)
+    done = run(tmp_path, server, files)
     assert done.returncode == 0, done.stdout + done.stderr
+    for text in (files["README.md"], done.stdout):
+        assert re.search(r"session \d", text) is None
+        assert "session stripe and session credits waited for each other" in text
     assert re.findall(r"^(\w+) \| .*deadlock detected$", done.stdout, re.MULTILINE) == list(deadlock_script.victims())
 
 

@@ -41,7 +41,7 @@ def sweep(verdict: str, code: int, *violated: str) -> dict[str, Any]:
         ("holds", sweep("holds", 0), "holds", "HOLDS: reference keeps all"),
         ("holds", sweep("violated", 1, "sold-once"), "violated", "VIOLATED: reference breaks 1 property under faults"),
         ("holds", sweep("could_not_run", 3), "could_not_run", "NOT JUDGED: reference hangs"),
-        ("holds", sweep("not_exercised", 5), "not_exercised", "NOT EXERCISED: nothing on reference could be struck"),
+        ("holds", sweep("not_exercised", 5), "not_exercised", "NOT EXERCISED: nothing on reference was struck"),
         ("violated_two", sweep("holds", 0), "violated", "VIOLATED: "),
         ("violated_two", sweep("not_exercised", 5), "violated", "VIOLATED: "),
     ],

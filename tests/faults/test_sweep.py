@@ -156,7 +156,7 @@ def test_a_fault_that_strikes_nothing_is_no_pass(server: AnyServer, tmp_path: Pa
     document = swept(server, tmp_path, "reference", ["update-price"], ["error"])
     assert (document["verdict"], document["exit_code"]) == ("not_exercised", 5)
     assert document["never_struck"] == ["error XX000"]
-    assert render_faults(document).startswith("NOT EXERCISED: nothing on reference could be struck by error XX000")
+    assert render_faults(document).startswith("NOT EXERCISED: nothing on reference was struck by error XX000")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from harness.gate.merge import merged
 from harness.gate.part import COMPARE, FAULTS, LOAD, VERIFY, Part
-from harness.report.gate import gate_junit, headline, render_gate
+from harness.report.gate import gate_junit, headline, render_gate, without_run
 from harness.report.html import html
 from harness.verify.shards import Shard
 from harness.words.errors import UsageError
@@ -81,6 +81,16 @@ def test_what_has_no_run_is_told_all_the_same() -> None:
     text = render_gate(gate_of(verified("not_exercised")))
     assert "verify, without a run" in text
     assert "NOT EXERCISED" in text
+
+
+def test_of_many_scenarios_that_saw_nothing_the_first_are_named() -> None:
+    part_of_it = verified("not_exercised")
+    assert part_of_it.document is not None
+    unseen = [f"case-{number} never saw busy" for number in range(9)]
+    red = next(each for each in part_of_it.document["properties"] if each["verdict"] == "not_exercised")
+    red["why"] = "; ".join(unseen)
+    told = without_run(part_of_it.document)
+    assert any(each.endswith(f"{'; '.join(unseen[:3])}; and 6 more") for each in told)
 
 
 # -- shards ----------------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_what_was_drawn_and_what_was_not() -> None:
     ("changed", "said"),
     [
         ({}, "HOLDS: mine keeps every property through 2 faults at 1 step"),
-        ({"verdict": "not_exercised", "never_struck": ["cancel"]}, "could be struck by cancel"),
+        ({"verdict": "not_exercised", "never_struck": ["cancel"]}, "was struck by cancel"),
         ({"interrupted": True}, "(interrupted; judged by what was run)"),
         (
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.report.page import has_box_drawing, page
-from harness.report.phrases import bound, count, label, operation, percent, seconds, sentence, sqlstate
+from harness.report.phrases import bound, count, label, operation, percent, seconds, sqlstate
 from harness.report.table import Column, Line, table
 
 
@@ -24,11 +24,6 @@ from harness.report.table import Column, Line, table
 )
 def test_operation(text: str, said: str) -> None:
     assert operation(text) == said
-
-
-def test_a_sentence_names_its_sessions() -> None:
-    assert sentence("session 0 and session 1 wait", ["alice", "bob"]) == "session alice and session bob wait"
-    assert sentence("session 7 waits", ["alice"]) == "session 7 waits"
 
 
 @pytest.mark.parametrize(
