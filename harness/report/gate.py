@@ -128,7 +128,9 @@ def without_run(found: Document) -> list[str]:
     told = []
     for each in red:
         if each["counterexample"] is None:
-            why = some(label(reason(each)).split("; "), SENTENCES_MAX, "; ")
+            why = label(reason(each))
+            if each["verdict"] == "not_exercised":
+                why = some(why.split("; "), SENTENCES_MAX, "; ")
             told.append(f"{each['id']}: {words(each['verdict'])}; {why}".rstrip("; "))
     struck = found.get("never_struck", ())
     return told + ([f"nothing was struck by {', '.join(struck)}"] if struck else [])

@@ -156,6 +156,21 @@ def test_the_replay_line_and_the_address_are_copied(
     assert pasted(browser).split("#")[0] == address.split("#")[0]
 
 
+def test_a_button_that_is_clicked_twice_says_in_the_end_what_it_does(
+    browser: webdriver.Chrome, opened: Callable[..., str]
+) -> None:
+    opened(html(two_buyers()))
+    browser.execute_script("window.later = []; window.setTimeout = act => window.later.push(act)")
+    button = browser.find_element(By.CSS_SELECTOR, ".run > .command button")
+    text = button.text
+    for _ in range(2):
+        button.click()
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script("return window.later.length") == 2)
+    assert button.text == "copied"
+    browser.execute_script("for (const act of window.later) act()")
+    assert button.text == text
+
+
 def pasted(browser: webdriver.Chrome) -> str:
     """What is on the clipboard, by putting it into the field of the filter."""
     field = browser.find_element(By.CSS_SELECTOR, "#scenarios input")

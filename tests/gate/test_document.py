@@ -91,6 +91,8 @@ def test_of_many_scenarios_that_saw_nothing_the_first_are_named() -> None:
     red["why"] = "; ".join(unseen)
     told = without_run(part_of_it.document)
     assert any(each.endswith(f"{'; '.join(unseen[:3])}; and 6 more") for each in told)
+    red["verdict"] = "violated"
+    assert any(each.endswith("; ".join(unseen)) for each in without_run(part_of_it.document))
 
 
 # -- shards ----------------------------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ async function copied(text) {
 }
 
 for (const button of all("button.copy")) {
+  const text = button.textContent
   button.hidden = false
   button.addEventListener("click", async () => {
-    const text = button.textContent
     button.textContent = await copied(button.previousElementSibling.textContent) ? "copied" : "not copied: select the text"
     setTimeout(() => { button.textContent = text }, 1500)
   })
