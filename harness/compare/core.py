@@ -21,10 +21,7 @@ def on_one_core(pids: Sequence[int]) -> Iterator[bool]:
     try:
         yield _keep(pids, before)
     finally:
-        for pid, cores in before.items():
-            # One that has ended needs nothing any more.
-            with suppress(OSError):
-                os.sched_setaffinity(pid, cores)
+        _let_go(before)
 
 
 def _keep(pids: Sequence[int], before: dict[int, set[int]]) -> bool:
@@ -39,5 +36,15 @@ def _keep(pids: Sequence[int], before: dict[int, set[int]]) -> bool:
             os.sched_setaffinity(pid, {max(common)})
             before[pid] = allowed[pid]
     except OSError:
+        # Some on one core and some not would be worse than none.
+        _let_go(before)
         return False
     return True
+
+
+def _let_go(before: dict[int, set[int]]) -> None:
+    while before:
+        pid, cores = before.popitem()
+        # One that has ended needs nothing any more.
+        with suppress(OSError):
+            os.sched_setaffinity(pid, cores)

@@ -59,3 +59,20 @@ def test_a_process_that_has_ended_is_no_trouble(processes: list[subprocess.Popen
         assert not kept
     with on_one_core([]) as kept:
         assert not kept
+
+
+def test_none_is_kept_where_one_cannot_be(
+    processes: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (each.pid for each in processes)
+    before, allow = os.sched_getaffinity(first), os.sched_setaffinity
+
+    def refused(pid: int, cores: set[int]) -> None:
+        if pid == second:
+            raise PermissionError
+        allow(pid, cores)
+
+    monkeypatch.setattr(os, "sched_setaffinity", refused)
+    with on_one_core([first, second]) as kept:
+        assert not kept
+        assert os.sched_getaffinity(first) == before
