@@ -148,9 +148,10 @@ def _change_upon_change(steps: Sequence[Step], guilty: Mapping[str, str], tables
         key=lambda pair: ((pair[1].kind, pair[1].name) not in named, _KINDS.index(pair[1].kind), -pair[1].step),
     )
     for first, second in pairs:
-        if found := _explained(steps, first, second, tables(second.kind)):
+        if found := _explained(steps, first, second, tables):
             return found
-    return _charge_unseen(steps, named, tables)
+    charged = (change for change in _changes(steps) if (change.kind, change.name) in named)
+    return next(filter(None, (_charge_unseen(steps, change, tables) for change in charged)), None)
 
 
 def _changes(steps: Sequence[Step]) -> Iterator[_Change]:
@@ -175,10 +176,8 @@ def _pairs(changes: Sequence[_Change]) -> Iterator[tuple[_Change, _Change]]:
         last[change.kind, change.name] = change
 
 
-def _explained(
-    steps: Sequence[Step], first: _Change, second: _Change, tables: Collection[str]
-) -> dict[str, Any] | None:
-    if not tables:
+def _explained(steps: Sequence[Step], first: _Change, second: _Change, tables_of: Tables) -> dict[str, Any] | None:
+    if not (tables := tables_of(second.kind)):
         return None
     own = [step for step in steps if step["session"] == second.session and step["step"] <= second.step]
     writes = [step["step"] for step in own if _writes(step, tables)]
@@ -190,6 +189,10 @@ def _explained(
         made = f"{thing} was {first.after} from the start"
     then = f"made it {second.after} at step {second.step}"
     hidden = any(step[_RAN] is None for step in own if step["step"] <= write)
+    stale = bool(looks) and _sees_up_to(steps, looks[-1]) < first.step
+    # What a balance is says nothing against changing it, unless it is too little: what it is changed for may.
+    if second.kind == "balance" and not stale and not second.after.startswith("-"):
+        return _charge_unseen(steps, second, tables_of)
     if not looks:
         before = [step for step in own if step["step"] < write]
         if hidden or not writes or any(_reads(step, tables) for step in before):
@@ -202,7 +205,7 @@ def _explained(
             seen = f"up to the write at step {write}, no statement of its own read {named}"
         return _said(f"{made}; {who} {then}, and had not looked: {seen}", [first.step, write, second.step])
     look = looks[-1]
-    if _sees_up_to(steps, look) >= first.step:
+    if not stale:
         read = f"read it{'' if first.step < 0 else ' after that,'} at step {look['step']}, and"
         if look["step"] < first.step:
             read = f"waited from step {look['step']} on, read it after that, and"
@@ -220,24 +223,24 @@ def _explained(
     )
 
 
-def _charge_unseen(steps: Sequence[Step], named: Collection[tuple[str, str]], tables: Tables) -> dict[str, Any] | None:
-    """A balance that was changed for a purchase which nobody had looked at."""
-    purchases, balances = tables("purchase"), tables("balance")
-    for change in _changes(steps):
-        if (change.kind, change.name) not in named or change.kind != "balance" or not (purchases and balances):
-            continue
-        own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
-        writes = [step["step"] for step in own if _writes(step, balances)]
-        looked = (step[_RAN] is None or _names(step, purchases) for step in own if step["step"] < writes[-1])
-        if not writes or any(looked):
-            continue
-        return _said(
-            f"{change.session} made balance {change.name} {change.after}, which had been {change.before}, at step "
-            f"{change.step}, and had read no purchase before the write at step {writes[-1]}: no statement on "
-            f"{' or '.join(sorted(purchases))} came before it",
-            [writes[-1], change.step],
-        )
-    return None
+def _charge_unseen(steps: Sequence[Step], change: _Change, tables: Tables) -> dict[str, Any] | None:
+    """A balance that was changed for a purchase, or a top-up, which nobody had looked at."""
+    balances = tables("balance")
+    if change.kind != "balance" or not balances:
+        return None
+    own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
+    concerned = [kind for kind in ("purchase", "top-up") if any(_names(step, tables(kind)) for step in own)]
+    kind = concerned[0] if concerned else "purchase"
+    writes = [step["step"] for step in own if _writes(step, balances)]
+    looked = (step[_RAN] is None or _names(step, tables(kind)) for step in own if step["step"] < writes[-1])
+    if not (writes and tables(kind)) or any(looked):
+        return None
+    return _said(
+        f"{change.session} made balance {change.name} {change.after}, which had been {change.before}, at step "
+        f"{change.step}, and had read no {kind} before the write at step {writes[-1]}: no statement on "
+        f"{' or '.join(sorted(tables(kind)))} came before it",
+        [writes[-1], change.step],
+    )
 
 
 def _sees_up_to(steps: Sequence[Step], look: Step) -> int:

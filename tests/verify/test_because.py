@@ -11,7 +11,12 @@ import pytest
 from harness.verify.because import because
 from harness.verify.unshown import Unshown
 
-TABLES: Mapping[str, tuple[str, ...]] = {"lead": ("leads",), "purchase": ("purchases",), "balance": ("credits",)}
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "lead": ("leads",),
+    "purchase": ("purchases",),
+    "top-up": ("topups",),
+    "balance": ("credits",),
+}
 SESSIONS = ("seller", "first", "other")
 LOOK = "SELECT status FROM leads WHERE id = v_id"
 SELL = "UPDATE leads SET status = 'sold' WHERE id = v_id"
@@ -369,3 +374,36 @@ def test_nobody_is_said_not_to_have_looked_again_who_may_have() -> None:
     again = why([seen("L1"), bought, seen("L2"), sold], start=START)
     assert again is not None
     assert again["sentence"].endswith("made it sold at step 1; and alice made it sold, sold_count 2 at step 3")
+
+
+CHARGE = "UPDATE credits SET balance = balance - 10"
+
+
+def charged_by_two(*before: str, after: str) -> dict[str, Any] | None:
+    """Bob and alice charge one balance, each for the purchase or the top-up that they have looked at ``before``."""
+    return why(
+        [
+            *(step(session, statement) for session in ("bob", "alice") for statement in before),
+            step("bob", CHARGE, commits=["balance A: 50 > 40"]),
+            step("alice", CHARGE, commits=[f"balance A: 40 > {after}"]),
+            step("alice", "UPDATE topups SET done = true"),
+        ],
+        {"workspace": "A"},
+    )
+
+
+def test_what_a_balance_was_is_a_reason_only_where_it_was_too_little() -> None:
+    assert charged_by_two("SELECT 1 FROM purchases", after="30") is None
+    overdrawn = charged_by_two("SELECT 1 FROM purchases", after="-10")
+    assert overdrawn is not None
+    assert overdrawn["sentence"] == (
+        "bob made balance A 40 at step 2; alice made it -10 at step 3, and had not looked: "
+        "the write at step 3 was the first statement on credits"
+    )
+
+
+def test_what_a_balance_is_changed_for_is_looked_at_first() -> None:
+    blind = charged_by_two(after="30")
+    assert blind is not None
+    assert "alice made balance A 30, which had been 40, at step 1, and had read no purchase" in blind["sentence"]
+    assert charged_by_two("SELECT 1 FROM topups", after="30") is None
