@@ -20,7 +20,7 @@ from harness.stateful.alone import live
 from harness.stateful.load import load_machine, load_recordings
 from tests.sizes import sized
 
-LIVES = sized(135, 1000)
+LIVES = sized(300, 1000)
 STEPS = 40
 BLOCKS_PER_LIFE = 5
 """Far fewer than there are (docs/benchmarks.md): with hardly any, the test would prove nothing."""
