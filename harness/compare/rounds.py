@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite, log1p
+from math import isfinite, log1p
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -165,10 +165,11 @@ def run_rounds(
 
 def _turns(going: Sequence[Course]) -> list[Course]:
     """One round of each, and more of the suspect, so that it has its share of the time."""
-    suspects = [course for course in going if course.doubt is not None]
-    suspect = min(suspects, key=lambda course: course.doubt or inf, default=None)
-    if suspect is None or not suspect.latest:
+    measured = [(number, course) for number, course in enumerate(going) if course.latest]
+    doubts = [(doubt, number) for number, course in measured if (doubt := course.doubt) is not None]
+    if not doubts:
         return list(going)
+    suspect = going[min(doubts)[1]]
     others = sum(course.latest for course in going if course is not suspect)
     more = round(others / suspect.latest * SUSPECTS_SHARE / (1 - SUSPECTS_SHARE)) - 1
     return [*going, *[suspect] * more]

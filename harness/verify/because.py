@@ -188,13 +188,13 @@ def _explained(steps: Sequence[Step], first: _Change, second: _Change, tables_of
     if first.step < 0:
         made = f"{thing} was {first.after} from the start"
     then = f"made it {second.after} at step {second.step}"
-    hidden = any(step[_RAN] is None for step in own if step["step"] <= write)
     stale = bool(looks) and _sees_up_to(steps, looks[-1]) < first.step
     # What a balance is says nothing against changing it, unless it is too little: what it is changed for may.
     if second.kind == "balance" and not stale and not second.after.startswith("-"):
         return _charge_unseen(steps, second, tables_of)
     if not looks:
         before = [step for step in own if step["step"] < write]
+        hidden = any(step[_RAN] is None for step in own if step["step"] <= write)
         if hidden or not writes or any(_reads(step, tables) for step in before):
             return None
         named = " or ".join(sorted(tables))
