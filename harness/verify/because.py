@@ -229,8 +229,8 @@ def _charge_unseen(steps: Sequence[Step], change: _Change, tables: Tables) -> di
     if change.kind != "balance" or not balances:
         return None
     own = [step for step in steps if step["session"] == change.session and step["step"] <= change.step]
-    concerned = [kind for kind in ("purchase", "top-up") if any(_names(step, tables(kind)) for step in own)]
-    kind = concerned[0] if concerned else "purchase"
+    kinds = [kind for kind in ("purchase", "top-up") if tables(kind)]
+    kind = next((kind for kind in kinds if any(_names(step, tables(kind)) for step in own)), "purchase")
     writes = [step["step"] for step in own if _writes(step, balances)]
     looked = (step[_RAN] is None or _names(step, tables(kind)) for step in own if step["step"] < writes[-1])
     if not (writes and tables(kind)) or any(looked):

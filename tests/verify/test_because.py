@@ -407,3 +407,18 @@ def test_what_a_balance_is_changed_for_is_looked_at_first() -> None:
     assert blind is not None
     assert "alice made balance A 30, which had been 40, at step 1, and had read no purchase" in blind["sentence"]
     assert charged_by_two("SELECT 1 FROM topups", after="30") is None
+
+
+def test_a_subject_without_top_ups_has_purchases_alone() -> None:
+    steps = [
+        step("alice", "SELECT 1 FROM elsewhere"),
+        step("bob", CHARGE, commits=["balance A: 50 > 40"]),
+        step("alice", CHARGE, commits=["balance A: 40 > 30"]),
+    ]
+    for number, each in enumerate(steps):
+        each["step"] = number
+    tables = {kind: names for kind, names in TABLES.items() if kind != "top-up"}
+    found = because({"sessions": [], "steps": steps}, {"workspace": "A"}, lambda kind: tables.get(kind, ()), nothing)
+    assert found is not None
+    assert "alice made balance A 30" in found["sentence"]
+    assert "had read no purchase" in found["sentence"]
